@@ -1,0 +1,3 @@
+export { busErrors } from './errors.ts';
+export * from './port.ts';
+export { RemoteError } from './remote-error.ts';

@@ -1,0 +1,151 @@
+import { Backoff, type Random, RealClock, VedetteError } from '@vedette/runtime';
+import { AgentCalls } from './agent-calls.ts';
+import { type ConnectOptions, connectLibvirt, type LibvirtConnection } from './connection.ts';
+import './errors.ts';
+import { EventStream, type EventsLost } from './event-stream.ts';
+import type { DomainEvent } from './events.ts';
+
+export interface SessionOptions extends Omit<ConnectOptions, 'signal'> {
+  /** Waits between attempts to connect: doubled from 250 to 10,000 unless said, less up to half at random. */
+  readonly backoff?: { readonly initialMs: number; readonly maxMs: number };
+  readonly random?: Random;
+  /** Events kept for a reader that does not keep up; 1,024 unless said. */
+  readonly eventLimit?: number;
+  /** How long libvirtd waits for one guest agent; 3 unless said. */
+  readonly agentResponseTimeoutS?: number;
+}
+
+const defaultBackoff = { initialMs: 250, maxMs: 10_000 };
+
+/** What the owner of a session follows. */
+export type SessionEvent =
+  | DomainEvent
+  /** Connected, and registered for events: list now. `again` is false the first time. */
+  | { readonly type: 'connected'; readonly again: boolean }
+  /** The connection ended, or could not be made; once per outage. */
+  | { readonly type: 'disconnected'; readonly error: VedetteError };
+
+/**
+ * Keeps a libvirtd connected: one connection for listings, statistics and events, made again whenever it ends, and
+ * another for guest agents (see {@link AgentCalls}), so that no guest can delay what does not depend on it.
+ *
+ * - S1 Who lists at each `connected` and each `lost` knows all there is: what happened while there was no connection, and
+ *   what was dropped, is in that listing; everything else comes as an event.
+ * - S2 Nothing here waits for a libvirtd that is away: {@link connection} fails at once with the reason.
+ * - S3 After {@link close} there is no timer, no socket and no further event.
+ */
+export class LibvirtSession implements AsyncDisposable {
+  /** Calls through guest agents; each is refused with VDT_LIBVIRT_DENIED where {@link agentAllowed} is false. */
+  readonly agent: AgentCalls;
+  /** Whether guest agents may be asked: not on a read-only connection. */
+  readonly agentAllowed: boolean;
+  readonly #options: SessionOptions & { readonly clock: NonNullable<ConnectOptions['clock']> };
+  readonly #closing = new AbortController();
+  readonly #events: EventStream<SessionEvent>;
+  readonly #running: Promise<void>;
+  /** The attempt or connection of this moment; between attempts, the last failure. */
+  #attempt: Promise<LibvirtConnection>;
+  #connectedBefore = false;
+  #outageTold = false;
+
+  /** Starts connecting at once. Whoever made it closes it. */
+  constructor(options: SessionOptions = {}) {
+    const clock = options.clock ?? new RealClock();
+    this.#options = { ...options, clock };
+    this.agentAllowed = options.readOnly !== true;
+    this.#events = new EventStream<SessionEvent>(options.eventLimit ?? 1_024);
+    this.agent = new AgentCalls({
+      clock,
+      allowed: this.agentAllowed,
+      connect: (signal) => connectLibvirt({ ...this.#options, signal }),
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      ...(options.agentResponseTimeoutS === undefined ? {} : { responseTimeoutS: options.agentResponseTimeoutS }),
+    });
+    this.#attempt = watched(this.#connect());
+    this.#running = this.#run();
+  }
+
+  /**
+   * The connection of this moment. While an attempt is under way its outcome is waited for; between attempts the last
+   * failure is thrown at once. Not to be kept: ask again for every round of calls, and never close it.
+   *
+   * @throws what {@link connectLibvirt} throws
+   */
+  connection(): Promise<LibvirtConnection> {
+    return this.#attempt;
+  }
+
+  /** For one reader; ends when the session is closed. */
+  events(): AsyncGenerator<SessionEvent | EventsLost, void, undefined> {
+    return this.#events[Symbol.asyncIterator]();
+  }
+
+  /** Events dropped so far because nobody read them in time. */
+  get droppedEvents(): number {
+    return this.#events.dropped;
+  }
+
+  /** Idempotent. Pending calls fail with VDT_LIBVIRT_CLOSED. */
+  async close(): Promise<void> {
+    this.#closing.abort(new VedetteError('VDT_LIBVIRT_CLOSED', { message: 'the session was closed by its user' }));
+    const connection = await this.#attempt.catch(() => undefined); // one that failed needs no closing
+    await Promise.all([connection?.close(), this.agent.close(), this.#running]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #connect(): Promise<LibvirtConnection> {
+    const connection = await connectLibvirt({ ...this.#options, signal: this.#closing.signal });
+    try {
+      await connection.listen((event) => this.#events.push(event), { signal: this.#closing.signal });
+      return connection;
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { clock, backoff: waits = defaultBackoff, random = Math.random } = this.#options;
+    const { signal } = this.#closing;
+    const backoff = new Backoff(waits, random);
+    for (;;) {
+      const beganMs = clock.now();
+      const error = await this.#attempt.then((connection) => this.#follow(connection), asVedetteError);
+      if (signal.aborted) break;
+      this.#attempt = watched(Promise.reject(error));
+      this.#tellOutage(error);
+      if (clock.now() - beganMs > waits.maxMs) backoff.reset(); // it held for a while: this is new trouble
+      await clock.sleep(backoff.nextDelayMs(), { signal }).catch(() => undefined); // aborted: seen below
+      if (signal.aborted) break;
+      this.#attempt = watched(this.#connect());
+    }
+    this.#events.end();
+  }
+
+  /** Resolves with the reason when the connection has ended. */
+  #follow(connection: LibvirtConnection): Promise<VedetteError> {
+    this.#events.push({ type: 'connected', again: this.#connectedBefore });
+    this.#connectedBefore = true;
+    this.#outageTold = false;
+    return connection.closed;
+  }
+
+  #tellOutage(error: VedetteError): void {
+    if (this.#outageTold) return;
+    this.#outageTold = true;
+    this.#events.push({ type: 'disconnected', error });
+  }
+}
+
+/** The same promise, whose failure is looked at later: until then it is not an unhandled one. */
+function watched<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function asVedetteError(error: unknown): VedetteError {
+  return VedetteError.is(error) ? error : new VedetteError('VDT_LIBVIRT_UNREACHABLE', { cause: error });
+}

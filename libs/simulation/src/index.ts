@@ -1,0 +1,11 @@
+export { addressesOf, nameOf, type SimulatedSection, sectionOf } from './documents.ts';
+export { type SimulationDriverOptions, simulationDriver } from './driver/driver.ts';
+export { createFleet, type Fleet } from './fleet.ts';
+export type { FleetHost } from './host.ts';
+export { type Churn, calmChurn, type FleetOptions, referenceChurn } from './options.ts';
+export * from './script/builders.ts';
+export type * from './script/entries.ts';
+export type { CallFault, FetcherCall, HintFault, HostFault, ListingFault, UnfitFault } from './script/faults.ts';
+export type { FleetScript } from './script/script.ts';
+export type { VmTruth } from './truth.ts';
+export type { VmIdentity, VmView } from './view.ts';

@@ -1,0 +1,3 @@
+export { type Api, type ApiLimits, type ApiOptions, createApi, defaultApiLimits } from './api.ts';
+export { ApiCounters } from './counters.ts';
+export { openApiDocument } from './openapi.ts';

@@ -1,0 +1,15 @@
+/** The counters of one monitor process, shared by its host actors; plain numbers on the hot path. */
+export class MonitorCounters {
+  polls = 0;
+  pollFailures = 0;
+  pollsSkipped = 0;
+  hints = 0;
+  hintsLost = 0;
+  sectionFetches = 0;
+  sectionFailures = 0;
+  events = 0;
+  publishFailures = 0;
+  refused = 0;
+  unmappedStates = 0;
+  identityConflicts = 0;
+}

@@ -1,0 +1,55 @@
+import type { Reply } from '@vedette/actor';
+import type { PublishOutcome } from '@vedette/bus';
+import type { Hint, HostDescription, RuntimeStats } from '@vedette/fetcher';
+import type { SectionFetch, SectionReply } from './sections.ts';
+
+/** What a host actor handles: its own timers, what came of what it began, hints, and what others ask of it. */
+export type HostMessage =
+  | { readonly kind: 'poll' }
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'hint'; readonly hint: Hint }
+  | HostOutcome
+  | HostRequest;
+
+/**
+ * What came of something the actor began. `life` is the signal of the run that began it: the mailbox outlives a
+ * restart, and what a former run had under way means nothing to the next.
+ */
+export type HostOutcome = { readonly life: AbortSignal } & (
+  | { readonly kind: 'polled'; readonly poll: PollUnderWay; readonly stats: RuntimeStats }
+  | { readonly kind: 'poll-failed'; readonly error: unknown }
+  | { readonly kind: 'described'; readonly description: HostDescription | undefined }
+  | { readonly kind: 'published'; readonly outcomes: readonly PublishOutcome[] }
+  | SectionsFetched
+);
+
+/** What others ask of a host actor. */
+export type HostRequest =
+  | { readonly kind: 'mark'; readonly mark: number }
+  | { readonly kind: 'snapshot' }
+  | { readonly kind: 'documents'; readonly vms: readonly string[] }
+  | { readonly kind: 'superseded'; readonly epoch: number }
+  | { readonly kind: 'drain'; readonly reply: Reply<DrainOutcome> };
+
+/** What came of a fetch; `reply` is undefined when it failed, for the reason in `error`. */
+export interface SectionsFetched {
+  readonly kind: 'sections';
+  readonly fetch: SectionFetch;
+  readonly reply: SectionReply | undefined;
+  readonly error: unknown;
+}
+
+/** A poll that was begun, as its answer is to be read. */
+export interface PollUnderWay {
+  /** Counted from 1 in each run of the actor. */
+  readonly number: number;
+  /** The highest mark heard before it began. */
+  readonly mark: number;
+}
+
+/** What an actor leaves behind when it is asked to end. */
+export interface DrainOutcome {
+  /** Everything it had observed is acknowledged: the next run starts from there. */
+  readonly clean: boolean;
+  readonly epoch: number;
+}

@@ -1,0 +1,12 @@
+import type { Version } from '@vedette/model';
+
+/** What the rest of the monitor reads of an actor, without asking it. */
+export interface HostProof {
+  readonly host: string;
+  /** Monotonic ms of the last good answer; undefined before the first of this run. */
+  provedMs: number | undefined;
+  /** The highest mark answered, with the version everything seen before was told at. */
+  echoed: { readonly mark: number; readonly version: Version } | undefined;
+  vms: number;
+  snapshotTold: boolean;
+}

@@ -1,0 +1,86 @@
+import type { ActorContext } from '@vedette/actor';
+import type { HostActorArgs, HostActorDeps } from './host-actor-args.ts';
+import type { HostMessage, SectionsFetched } from './host-messages.ts';
+import { observedNow, type SectionGroup, type VMEntry } from './knowledge.ts';
+import type { Outbox } from './outbox.ts';
+import { fetchSections, type SectionFetch, sectionGroups, takeSections, wantsSections } from './sections.ts';
+
+/**
+ * The fetches of one host's sections: begun when a listing or a request wants content, taken into the outbox when
+ * they come back to the actor as a message. They end with the actor's signal.
+ */
+export class SectionFetches {
+  readonly #deps: HostActorDeps;
+  readonly #args: HostActorArgs;
+  readonly #context: ActorContext<HostMessage>;
+  readonly #entries: Map<string, VMEntry>;
+  readonly #outbox: Outbox;
+  readonly #fetching = new Set<SectionGroup>();
+
+  constructor(
+    deps: HostActorDeps,
+    args: HostActorArgs,
+    context: ActorContext<HostMessage>,
+    entries: Map<string, VMEntry>,
+    outbox: Outbox,
+  ) {
+    this.#deps = deps;
+    this.#args = args;
+    this.#context = context;
+    this.#entries = entries;
+    this.#outbox = outbox;
+  }
+
+  /** A fetch of any group has not come back yet. */
+  get underWay(): boolean {
+    return this.#fetching.size > 0;
+  }
+
+  /** Begins what is wanted and not under way: one fetch of a group at a time (A2). */
+  fetchWanted(): void {
+    for (const group of sectionGroups) {
+      if (this.#fetching.has(group)) continue;
+      const asked = [];
+      for (const entry of this.#entries.values()) {
+        if (wantsSections(entry, group)) asked.push({ entry, listed: { ...entry.listed } });
+      }
+      if (asked.length > 0) this.#fetch({ group, asked });
+    }
+  }
+
+  #fetch(fetch: SectionFetch): void {
+    this.#fetching.add(fetch.group);
+    this.#deps.counters.sectionFetches++;
+    const { self, signal } = this.#context;
+    const vms = fetch.asked.map(({ entry }) => entry.vm);
+    const options = { timeoutMs: this.#deps.config.sectionTimeoutMs, signal };
+    fetchSections(this.#args.fetcher, fetch.group, vms, options).then(
+      (reply) => self.offer({ kind: 'sections', life: signal, fetch, reply, error: undefined }),
+      (error: unknown) => self.offer({ kind: 'sections', life: signal, fetch, reply: undefined, error }),
+    );
+  }
+
+  /** Takes in what came of a fetch; one that failed changes nothing (I2) and is begun anew after the next listing. */
+  fetched({ fetch, reply, error }: SectionsFetched): void {
+    this.#fetching.delete(fetch.group);
+    if (reply === undefined) {
+      this.#deps.counters.sectionFailures++;
+      this.#deps.logger.debug({ host: this.#args.host.id, section: fetch.group, err: error }, 'sections not fetched');
+      return;
+    }
+    const observation = observedNow(this.#context.clock, 'poll');
+    for (const { entry, listed } of fetch.asked) {
+      if (this.#entries.get(entry.vm) === entry) takeSections(this.#outbox, entry, listed, reply, observation);
+    }
+  }
+
+  /** Somebody asked for the documents of these VMs: they are fetched and told even if nothing changed. */
+  askDocuments(vms: readonly string[]): void {
+    const both = new Set(sectionGroups);
+    for (const vm of vms) {
+      const entry = this.#entries.get(vm);
+      if (entry !== undefined) entry.documentsAsked = both;
+    }
+    this.fetchWanted();
+  }
+}

@@ -1,0 +1,272 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Bus } from '@vedette/bus';
+import type { MemoryBroker } from '@vedette/bus/memory';
+import type { HostDriver } from '@vedette/fetcher';
+import type { HostMonitor } from '@vedette/host-monitor';
+import { channels } from '@vedette/model';
+import { type Clock, RunGroup, type RunState, VedetteError } from '@vedette/runtime';
+import type { HostRecord, Store } from '@vedette/store';
+import { openSqliteStore, type SqliteThreads } from '@vedette/store/sqlite';
+import type { Logger, Metrics } from '@vedette/telemetry';
+import type { Updater } from '@vedette/updater';
+import { all } from '../client/inventory.ts';
+import type { Settings, WatchedHost } from '../config/load.ts';
+import '../errors.ts';
+import { heldPart, type Stop } from './held-part.ts';
+import { loadParts, type Parts } from './parts.ts';
+import { type RegisteredProcess, registerProcess } from './registry.ts';
+
+export interface AllInOneOptions {
+  readonly settings: Settings;
+  readonly hosts: readonly WatchedHost[];
+  /** Whether those are all hosts there are: others that the store knows were then taken away. */
+  readonly hostsAreAll: boolean;
+  /** Loads what reaches the hosts; called while the store is being opened. */
+  readonly drivers: () => Promise<readonly HostDriver[]>;
+  /** What the store works with; the caller's to dispose of, after the group has ended. */
+  readonly threads: SqliteThreads;
+  readonly kind: RegisteredProcess['kind'];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** When the process was started, on the clock. */
+  readonly startedMs: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** A listener that hears everything: started before anything publishes, stopped after it. */
+  readonly listener?: (running: Running) => Promise<Stop>;
+  /** Told of every state of the group. */
+  readonly onState?: (state: RunState) => void;
+}
+
+/** What a listener may use. */
+export interface Running {
+  readonly store: Store;
+  /** A connection of its own, closed with the process. */
+  readonly bus: Bus;
+  /** Undefined before it was started. */
+  readonly monitor: () => HostMonitor | undefined;
+}
+
+/**
+ * The whole of Vedette in one process, on the embedded defaults: memory bus, sqlite store. Starting and stopping its
+ * group is the caller's.
+ *
+ * Parts start in the order of the data but for the API, which waits until the hosts are being polled: what counts is
+ * the time to the first knowledge. They stop in reverse, so that what was observed still gets into the store.
+ */
+export class AllInOne {
+  readonly group: RunGroup;
+  readonly #options: AllInOneOptions;
+  #store: Store | undefined;
+  #broker: MemoryBroker | undefined;
+  #updater: Updater | undefined;
+  #monitor: HostMonitor | undefined;
+  #firstSnapshotMs: number | undefined;
+  readonly #firstSnapshot = Promise.withResolvers<void>();
+  #parts: Parts | undefined;
+  #drivers: readonly HostDriver[] = [];
+
+  constructor(options: AllInOneOptions) {
+    this.#options = options;
+    const { clock, logger, onState } = options;
+    this.group = new RunGroup({
+      clock,
+      parts: [
+        heldPart('store', () => this.#openStore()),
+        heldPart('bus', () => this.#openBus()),
+        heldPart('updater', (started) => this.#startUpdater(started)),
+        heldPart('host-monitor', (started) => this.#startMonitor(started)),
+        heldPart('api', (started) => this.#startApi(started)),
+        heldPart('registry', () => this.#register()),
+      ],
+      onEvent: (event) => {
+        if (event.kind === 'state') onState?.(event.state);
+        if (event.kind === 'part') logger.debug({ part: event.part, phase: event.phase }, 'part');
+        if (event.kind === 'part-failed') logger.debug({ part: event.part, err: event.error }, 'a part failed');
+        if (event.kind === 'forced') logger.warn({ parts: event.parts }, 'parts did not stop in time and are forced');
+      },
+    });
+  }
+
+  /** From the start of the process to the first HostSnapshot that was published; undefined before. */
+  get firstSnapshotMs(): number | undefined {
+    return this.#firstSnapshotMs;
+  }
+
+  async #openStore(): Promise<Stop> {
+    const { settings, clock, drivers, threads } = this.#options;
+    const { historyRows, historyRowsPerVm, fleetLogRows, goneVms } = settings.config.store;
+    await mkdir(dirname(settings.storePath), { recursive: true });
+    const limits = { historyRows, historyRowsPerVM: historyRowsPerVm, fleetLogRows, goneVMs: goneVms };
+    const opening = openSqliteStore({ path: settings.storePath, clock, limits, threads });
+    const loading = Promise.all([loadParts(), drivers()]); // while the threads of the store are starting
+    const [opened, loaded] = await Promise.allSettled([opening, loading]);
+    if (opened.status === 'rejected') throw opened.reason;
+    const store = opened.value;
+    if (loaded.status === 'rejected') {
+      await store.close();
+      throw loaded.reason;
+    }
+    this.#store = store;
+    [this.#parts, this.#drivers] = loaded.value;
+    return () => store.close();
+  }
+
+  async #openBus(): Promise<Stop> {
+    const { clock, listener } = this.#options;
+    const { store, parts } = this.#started();
+    const broker = parts.createMemoryBroker({ clock });
+    this.#broker = broker;
+    try {
+      await this.#watchForFirstSnapshot();
+      const stopListener = await listener?.({ store, bus: this.#connect('listener'), monitor: () => this.#monitor });
+      return async (options) => {
+        await stopListener?.(options);
+        await broker.close();
+      };
+    } catch (error) {
+      await broker.close();
+      throw error;
+    }
+  }
+
+  async #startUpdater(started: { readonly signal: AbortSignal }): Promise<Stop> {
+    const { settings, clock, logger } = this.#options;
+    const { store, parts } = this.#started();
+    const updater = parts.createUpdater({
+      ...{ member: settings.member, store, clock, bus: this.#connect('updater') },
+      logger: logger.child({ component: 'updater' }),
+      config: settings.config.updater,
+    });
+    await updater.start(started);
+    this.#updater = updater;
+    return (options) => updater.stop(options);
+  }
+
+  async #startMonitor(started: { readonly signal: AbortSignal }): Promise<Stop> {
+    const { settings, hosts, clock, logger } = this.#options;
+    const { store, parts } = this.#started();
+    await this.#agreeOnHosts(store);
+    const monitor = parts.createHostMonitor({
+      ...{
+        member: settings.member,
+        observers: store,
+        drivers: this.#drivers,
+        clock,
+        bus: this.#connect('host-monitor'),
+      },
+      logger: logger.child({ component: 'host-monitor' }),
+      config: settings.config.monitor,
+    });
+    await monitor.start(started);
+    this.#monitor = monitor;
+    try {
+      for (const { id, realm, url } of hosts) {
+        started.signal.throwIfAborted();
+        // oxlint-disable-next-line no-await-in-loop -- no I/O: each only sets its actor going
+        await monitor.addHost({ id, realm, url });
+      }
+    } catch (error) {
+      await monitor.stop({ deadlineMs: clock.now() + stopTimeoutMs, signal: AbortSignal.abort() });
+      throw error;
+    }
+    return (options) => monitor.stop(options);
+  }
+
+  /** What a configuration no longer names was taken away by whoever wrote it. */
+  async #agreeOnHosts(store: Store): Promise<void> {
+    const { hosts, hostsAreAll, logger } = this.#options;
+    const others = await otherHosts(store, hosts);
+    refuseMixture(hosts, others);
+    const ids = others.map(({ id }) => id);
+    if (hostsAreAll && ids.length > 0) {
+      logger.warn({ hosts: ids }, 'hosts of the store that the configuration does not name any more are removed');
+      await store.removeHosts(ids, 'configuration');
+    } else if (ids.length > 0) logger.warn({ hosts: ids }, 'hosts of the store that nobody watches now');
+    await store.registerHosts(hosts.map(({ id, name, realm, url }) => ({ id, name, realm, url })));
+    this.#updater?.pokeRelay();
+  }
+
+  async #startApi(started: { readonly signal: AbortSignal }): Promise<Stop> {
+    const { settings, clock, logger, metrics } = this.#options;
+    await this.#firstKnowledge(started.signal);
+    const api = this.#started().parts.createApi({
+      ...{ store: this.#started().store, bus: this.#connect('api'), clock, logger, metrics },
+      socketPath: settings.socketPath,
+      onOutboxed: () => this.#updater?.pokeRelay(),
+    });
+    await mkdir(dirname(settings.socketPath), { recursive: true });
+    await api.start(started);
+    return (options) => api.stop(options);
+  }
+
+  /** Starting the API is work for the processor, which the first polls have a use for. */
+  async #firstKnowledge(signal: AbortSignal): Promise<void> {
+    const waiting = new AbortController();
+    const patience = this.#options.clock.sleep(apiPatienceMs, { signal: AbortSignal.any([signal, waiting.signal]) });
+    await Promise.race([this.#firstSnapshot.promise, patience.catch(() => undefined)]); // the group knows of its stop
+    waiting.abort();
+  }
+
+  async #register(): Promise<Stop> {
+    const { settings, env, kind } = this.#options;
+    const entry = { pid: process.pid, kind, store: settings.storePath, socket: settings.socketPath };
+    const registration = await registerProcess(env, entry);
+    return async () => registration[Symbol.asyncDispose]();
+  }
+
+  async #watchForFirstSnapshot(): Promise<void> {
+    const { clock, startedMs, logger } = this.#options;
+    const bus = this.#connect('start');
+    await bus.subscribe({
+      patterns: [channels.HostSnapshot.address.replace('{host}', '*')],
+      handler: () => {
+        if (this.#firstSnapshotMs !== undefined) return;
+        this.#firstSnapshotMs = clock.now() - startedMs;
+        this.#firstSnapshot.resolve();
+        logger.info({ sinceStartMs: Math.round(this.#firstSnapshotMs) }, 'first snapshot of a host');
+        void bus.close(); // never rejects; this was all it was for
+      },
+    });
+  }
+
+  #connect(name: string): Bus {
+    const { logger } = this.#options;
+    if (this.#broker === undefined) throw new Error('the bus is not open yet');
+    const onHandlerError = (err: unknown, subject: string): void =>
+      logger.error({ err, subject }, 'a handler of bus messages failed');
+    return this.#broker.connect({ name, onHandlerError });
+  }
+
+  /** What every part after the first stands on; the order of the group makes sure that it is there. */
+  #started(): { readonly store: Store; readonly parts: Parts } {
+    if (this.#store === undefined || this.#parts === undefined) throw new Error('the store is not open yet');
+    return { store: this.#store, parts: this.#parts };
+  }
+}
+
+/** The hosts that the store knows besides these. */
+async function otherHosts(store: Store, hosts: readonly WatchedHost[]): Promise<readonly HostRecord[]> {
+  const named = new Set(hosts.map(({ id }) => id));
+  const others: HostRecord[] = [];
+  for await (const host of all(Number.POSITIVE_INFINITY, (page) => store.hosts({}, page))) {
+    if (!named.has(host.id) && host.state !== 'removed') others.push(host);
+  }
+  return others;
+}
+
+/** A simulated fleet must never take the place of real hosts, which nobody would then watch. */
+function refuseMixture(hosts: readonly WatchedHost[], others: readonly HostRecord[]): void {
+  const simulated = (url: string): boolean => url.startsWith('sim:');
+  const real = others.find(({ url }) => !simulated(url));
+  if (real === undefined || !hosts.some(({ url }) => simulated(url))) return;
+  const message = `the store has real hosts (${real.name}); a simulated fleet needs a store of its own`;
+  throw new VedetteError('VDT_COMMAND_REAL_STORE', { message });
+}
+
+/** How long the API waits for the first snapshot of a host: after a clean end there is none. */
+const apiPatienceMs = 250;
+
+/** What a monitor that could not take its hosts may take to stop. */
+const stopTimeoutMs = 1_000;
