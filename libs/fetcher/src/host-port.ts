@@ -1,4 +1,12 @@
-import type { Address, RawState, SectionDocument, VMState } from '@vedette/model';
+import type {
+  Address,
+  ConditionsValue,
+  DeviceSample,
+  HostSample,
+  RawState,
+  SectionDocument,
+  VMState,
+} from '@vedette/model';
 
 /**
  * The host port: the client of one hypervisor, whatever it speaks. A driver hides its protocol; above it everything
@@ -55,6 +63,11 @@ export interface RuntimeRow {
    * is known of a VM that is down already.
    */
   readonly forgotten?: boolean;
+  /**
+   * The source saw the VM removed and defined anew under its UUID since the row before: it is another VM that bears an
+   * old name (M8). Said once; a move to another host and back is none.
+   */
+  readonly recreated?: boolean;
 }
 
 /** The sections fetched apart, each under its own hash. */
@@ -96,6 +109,12 @@ export interface GuestDetails {
   readonly apps: readonly string[];
 }
 
+/** What the source tells of a VM besides its state. */
+export interface StatusDocument extends SectionDocument {
+  /** Everything that is wrong with it now; sorted, each once (`ConditionsValue` of the model). */
+  readonly conditions: ConditionsValue;
+}
+
 /** Something happened: poll these VMs' host at once, or take the rows as they are, in order, without a poll. */
 export type Hint =
   | { readonly kind: 'rows'; readonly rows: readonly RuntimeRow[] }
@@ -105,12 +124,6 @@ export type Hint =
 export interface FetchOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-}
-
-export interface HostStats {
-  readonly cpuCount: number;
-  readonly memoryMiB: number;
-  readonly memoryFreeMiB: number;
 }
 
 export interface HostDescription extends HostIdentity {
@@ -130,11 +143,11 @@ export interface HostFetcher extends AsyncDisposable {
   ): Promise<RuntimeStats>;
   info(vms: readonly string[], options: FetchOptions): Promise<Sections<SectionDocument>>;
   config(vms: readonly string[], options: FetchOptions): Promise<Sections<SectionDocument>>;
-  status(vms: readonly string[], options: FetchOptions): Promise<Sections<SectionDocument>>;
+  status(vms: readonly string[], options: FetchOptions): Promise<Sections<StatusDocument>>;
   guestDetails(vms: readonly string[], options: FetchOptions): Promise<Sections<GuestDetails>>;
-  /** Everything sampled about devices, by VM: balloon, disks, NICs; the source's own names. */
-  deviceStats(options: FetchOptions): Promise<ReadonlyMap<string, Readonly<Record<string, unknown>>>>;
-  hostStats(options: FetchOptions): Promise<HostStats>;
+  /** What is sampled of processors, memory, disks and NICs, by VM; one that is down or cannot be asked now is left out. */
+  deviceStats(options: FetchOptions): Promise<ReadonlyMap<string, DeviceSample>>;
+  hostStats(options: FetchOptions): Promise<HostSample>;
   describe(options: FetchOptions): Promise<HostDescription>;
 
   /** Hints as they come; ends when closed or when `signal` aborts. A lost connection yields a `poll` hint on return. */

@@ -59,6 +59,18 @@ export const channels: { readonly [N in EventName]: Channel<N> } = {
     durable: true,
     summary: 'What the monitor of a host says of the host changed.',
   },
+  VMStatsSampled: {
+    address: 'vedette.v1.stats.vm.{host}',
+    subjectOf: ({ host }) => subjects.vmStats(host),
+    durable: false,
+    summary: 'Every 15 s at most: what was sampled of the VMs of a host.',
+  },
+  HostStatsSampled: {
+    address: 'vedette.v1.stats.host.{host}',
+    subjectOf: ({ host }) => subjects.hostStats(host),
+    durable: false,
+    summary: 'Every 15 s at most: the figures of a host itself.',
+  },
   HostCoverage: {
     address: 'vedette.v1.monitor.coverage.{member}',
     subjectOf: ({ member }) => subjects.coverage(member),

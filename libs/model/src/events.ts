@@ -12,6 +12,7 @@ import {
   RawState,
   StateValue,
 } from './registers.ts';
+import { DeviceSample, HostSample } from './samples.ts';
 import { FleetHostState, HostMode, HostState, VMState } from './states.ts';
 import { Version } from './versions.ts';
 
@@ -31,6 +32,7 @@ const observation = {
 };
 const ofVm = { host: Identifier, vm: Identifier, ...observation };
 const closed = { additionalProperties: false } as const;
+const Sampled = Type.Union([Type.Number({ minimum: 0 }), Type.Null()]);
 
 export const VMStateChanged = eventSchema(
   'VMStateChanged',
@@ -82,6 +84,8 @@ export const SnapshotColumns = Type.Object(
     raw: Type.Array(RawState),
     activation: Type.Array(Version),
     held: Type.Array(Type.Boolean()),
+    /** Left out where no VM of the part was ever defined anew; null for one that was not. */
+    born: Type.Optional(Type.Array(Type.Union([Version, Type.Null()]))),
     /** null: never observed since the VM became active; the register is then left as it is. */
     addresses: Type.Array(Type.Union([AddressesValue, Type.Null()])),
     conditions: Type.Array(ConditionsValue),
@@ -135,6 +139,44 @@ export const HostStateChanged = eventSchema(
   ),
 );
 export type HostStateChanged = Type.Static<typeof HostStateChanged>;
+
+/**
+ * Volatile, every 15 s at most: what was sampled of a host's VMs, in columns of equal length. A host with many VMs gives
+ * several messages, each speaking for the VMs it names. null: the source does not tell, or not now.
+ */
+export const VMStatsSampled = eventSchema(
+  'VMStatsSampled',
+  Type.Object(
+    {
+      host: Identifier,
+      observedAt: Timestamp,
+      columns: Type.Object(
+        {
+          vm: Type.Array(Identifier),
+          name: Type.Array(Type.String({ maxLength: 1024 })),
+          state: Type.Array(VMState),
+          /** Shares of one processor since the sample before. */
+          cpuUser: Type.Array(Sampled),
+          cpuSystem: Type.Array(Sampled),
+          memoryPercent: Type.Array(Sampled),
+          elapsedS: Type.Array(Sampled),
+          /** Left out where devices were not sampled this time; they are every 5 min. */
+          devices: Type.Optional(Type.Array(Type.Union([DeviceSample, Type.Null()]))),
+        },
+        closed,
+      ),
+    },
+    closed,
+  ),
+);
+export type VMStatsSampled = Type.Static<typeof VMStatsSampled>;
+
+/** Volatile, every 15 s at most: the host's own figures. */
+export const HostStatsSampled = eventSchema(
+  'HostStatsSampled',
+  Type.Object({ host: Identifier, observedAt: Timestamp, sample: HostSample }, closed),
+);
+export type HostStatsSampled = Type.Static<typeof HostStatsSampled>;
 
 /** What an observer publishes for keeps: everything the store applies. */
 export type ObserverEvent =
@@ -268,6 +310,8 @@ export const eventSchemas = {
   VMConditionChanged,
   HostSnapshot,
   HostStateChanged,
+  VMStatsSampled,
+  HostStatsSampled,
   HostCoverage,
   MarkCast,
   VMChanged,

@@ -16,6 +16,7 @@ export { type NovaReport, novaState, novaTable } from './raw-states/nova.ts';
 export { type VdsmReport, vdsmExits, vdsmState, vdsmTable } from './raw-states/vdsm.ts';
 export * from './registers.ts';
 export * from './resolve.ts';
+export * from './samples.ts';
 export * from './sightings.ts';
 export * from './states.ts';
 export * from './subjects.ts';

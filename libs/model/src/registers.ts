@@ -29,6 +29,8 @@ export const StateValue = Type.Object(
     activation: Version,
     /** Whether the event of that activation waited for the bus or was coalesced: its position then orders nothing. */
     held: Type.Boolean(),
+    /** The version at which this observer saw the VM removed and defined anew under its UUID (M8); left out: never. */
+    born: Type.Optional(Version),
     /** Of `absent` and `migrated_away`: the last state in which this observer saw the VM present. */
     lastPresent: Type.Optional(VMState),
   },
