@@ -1,5 +1,4 @@
-import { type Clock, RealClock, VedetteError, withDeadline } from '@vedette/runtime';
-import { parseLibvirtUri } from './address.ts';
+import { VedetteError } from '@vedette/runtime';
 import {
   type AddressSource,
   addressSources,
@@ -11,36 +10,19 @@ import {
 import type { Domain } from './domain.ts';
 import './errors.ts';
 import { EventStream } from './event-stream.ts';
-import { type DomainEvent, type DomainEventType, decodeEvent, domainEventTypes, eventIdOf } from './events.ts';
+import { type DomainEvent, type DomainEventType, domainEventTypes, eventIdsOf } from './events.ts';
+import {
+  type HostObject,
+  listAllNetworks,
+  listAllStoragePools,
+  listFlags,
+  type NodeCpuTimes,
+} from './host-procedures.ts';
+import * as jobs from './job-procedures.ts';
 import * as procedures from './procedures.ts';
-import { remoteErrorOf } from './remote-error.ts';
-import { type CallOptions, RpcConnection } from './rpc.ts';
-import { type Dial, dialUnix } from './transport.ts';
+import { isUnsupported, remoteErrorOf } from './remote-error.ts';
+import type { CallOptions, RpcConnection } from './rpc.ts';
 import type { TypedParams } from './typed-params.ts';
-import type { XdrDecoder } from './xdr.ts';
-
-/** Open flag: nothing that changes or burdens a domain (virConnectFlags). */
-const OPEN_READ_ONLY = 1;
-/** remote_auth_type. */
-const authTypes = { none: 0, sasl: 1, polkit: 2 } as const;
-/** The feature whose asking makes libvirtd send keepalive messages, and drop a client that does not answer them. */
-const FEATURE_KEEPALIVE = 10;
-
-export interface ConnectOptions {
-  /** As in `virsh -c`; `qemu:///system` unless said. See {@link parseLibvirtUri}. */
-  readonly uri?: string;
-  /** The socket, where it is not the one the URI stands for. */
-  readonly socketPath?: string;
-  /** For the read-only socket: list, statistics, definitions, leases and events, nothing else. */
-  readonly readOnly?: boolean;
-  readonly clock?: Clock;
-  /** Deadline of the connection's making, and of every call that names none; 10,000 unless said. */
-  readonly timeoutMs?: number;
-  /** Ends the making of the connection, not the connection. */
-  readonly signal?: AbortSignal;
-  /** Another way to a libvirtd than a unix socket; then `socketPath` is not used. */
-  readonly dial?: Dial;
-}
 
 export interface StatsOptions extends CallOptions {
   readonly groups: readonly StatsGroup[];
@@ -50,82 +32,12 @@ export interface StatsOptions extends CallOptions {
   readonly flags?: number;
 }
 
-/**
- * Connects to a libvirtd, is admitted and opens the driver of the URI. Whoever connected closes it.
- *
- * @throws VedetteError VDT_LIBVIRT_ADDRESS, _PERMISSION, _AUTH, _PROTOCOL; _UNREACHABLE, _CLOSED, VDT_RUNTIME_DEADLINE
- * (retryable); or the signal's reason
- */
-export function connectLibvirt(options: ConnectOptions = {}): Promise<LibvirtConnection> {
-  const { uri = 'qemu:///system', socketPath, readOnly = false, clock = new RealClock(), timeoutMs = 10_000 } = options;
-  const abortable = options.signal === undefined ? {} : { signal: options.signal };
-  return withDeadline(clock, { what: `connecting to ${uri}`, timeoutMs, ...abortable }, async (signal) => {
-    const address = parseLibvirtUri(uri, readOnly);
-    const dial = options.dial ?? dialFirst(socketPath === undefined ? address.socketPaths : [socketPath]);
-    const listeners: EventListeners = new Set();
-    const rpc = await RpcConnection.open(dial, { clock, timeoutMs, onEvent: (...m) => tell(listeners, ...m) }, signal);
-    try {
-      await beAdmitted(rpc, { signal });
-      await rpc.call(procedures.supportsFeature, FEATURE_KEEPALIVE, { signal });
-      await rpc.call(procedures.open, { uri: address.driverUri, flags: readOnly ? OPEN_READ_ONLY : 0 }, { signal });
-      signal.throwIfAborted(); // nobody waits for it any more
-      return new LibvirtConnection(rpc, listeners, readOnly);
-    } catch (error) {
-      await rpc.close();
-      throw error;
-    }
-  });
-}
-
-type EventListeners = Set<(event: DomainEvent) => void>;
-
-function tell(listeners: EventListeners, procedure: number, decoder: XdrDecoder): void {
-  const event = decodeEvent(procedure, decoder);
-  if (event !== undefined) for (const listener of listeners) listener(event);
-}
-
-function dialFirst(socketPaths: readonly string[]): Dial {
-  return async (handlers, signal) => {
-    let first: unknown;
-    for (const socketPath of socketPaths) {
-      try {
-        return await dialUnix(socketPath)(handlers, signal);
-      } catch (error) {
-        first ??= error;
-        if (!VedetteError.is(error, 'VDT_LIBVIRT_UNREACHABLE')) throw error;
-      }
-    }
-    throw first;
-  };
-}
-
-async function beAdmitted(rpc: RpcConnection, options: CallOptions): Promise<void> {
-  const types = await rpc.call(procedures.authList, undefined, options);
-  if (types.length === 0 || types.includes(authTypes.none)) return;
-  if (types.includes(authTypes.polkit)) {
-    await askPolkit(rpc, options);
-    return;
-  }
-  throw new VedetteError('VDT_LIBVIRT_AUTH', {
-    message: `libvirtd asks for ${types.includes(authTypes.sasl) ? 'a SASL login' : `authentication ${types.join(', ')}`}`,
-    action: 'connect through a socket without authentication: the read-only one, or set auth_unix_rw in libvirtd.conf',
-  });
-}
-
-/** Whatever libvirtd answers but yes (no polkit, no agent to ask a person, refused) comes to the same for the user. */
-async function askPolkit(rpc: RpcConnection, options: CallOptions): Promise<void> {
-  const admitted = await rpc.call(procedures.authPolkit, undefined, options).catch((error: unknown) => {
-    const remote = remoteErrorOf(error);
-    if (remote === undefined) throw error;
-    throw new VedetteError('VDT_LIBVIRT_AUTH', { message: `polkit: ${remote.message}`, cause: remote });
-  });
-  if (!admitted) throw new VedetteError('VDT_LIBVIRT_AUTH', { message: 'polkit does not admit this user' });
-}
+export type EventListeners = Set<(event: DomainEvent) => void>;
 
 /**
- * An open connection to one driver of a libvirtd. Calls may be made at once, up to the 5 libvirtd works on for one
- * client; the rest wait there, also behind a call that hangs. So calls that a guest can delay (agent addresses, guest
- * info) belong on a connection of their own: see LibvirtSession.
+ * An open connection to one driver of a libvirtd. Calls may be made at once; libvirtd is given 4 of them and the rest
+ * wait, also behind calls that hang. So calls that a guest can delay (agent addresses, guest info) belong on a
+ * connection of their own: see LibvirtSession.
  *
  * Every call rejects with a VedetteError of {@link RpcConnection.call}; what libvirtd answered is found with
  * {@link remoteErrorOf}.
@@ -134,7 +46,9 @@ export class LibvirtConnection implements AsyncDisposable {
   readonly readOnly: boolean;
   readonly #rpc: RpcConnection;
   readonly #listeners: EventListeners;
-  readonly #registered = new Map<DomainEventType, Promise<number>>();
+  /** Per type, whether libvirtd knows it. */
+  readonly #registered = new Map<DomainEventType, Promise<boolean>>();
+  readonly #missingEvents = new Set<DomainEventType>();
 
   /** Use {@link connectLibvirt}. */
   constructor(rpc: RpcConnection, listeners: EventListeners, readOnly: boolean) {
@@ -157,7 +71,12 @@ export class LibvirtConnection implements AsyncDisposable {
     return !this.readOnly;
   }
 
-  /** Calls given up (deadline, signal) that libvirtd still works on; with 5 of them the connection ends by itself. */
+  /** The types of events that were asked for and that this libvirtd or driver does not know: none of them will come. */
+  get missingEvents(): readonly DomainEventType[] {
+    return [...this.#missingEvents];
+  }
+
+  /** Calls given up (deadline, signal) that libvirtd still works on; with 4 of them the connection ends by itself. */
   get abandonedCalls(): number {
     return this.#rpc.abandonedCalls;
   }
@@ -230,6 +149,52 @@ export class LibvirtConnection implements AsyncDisposable {
     return this.#rpc.call(procedures.domainCreateWithFlags, { domain, flags: 0 }, options);
   }
 
+  /**
+   * Whether something is being done to the domain, as a migration. Waits for other jobs on the domain, and asks QEMU's
+   * monitor while one is under way: give it a deadline of its own.
+   */
+  domainJobInfo(domain: Domain, options?: CallOptions): Promise<jobs.DomainJobInfo> {
+    return this.#rpc.call(jobs.domainGetJobInfo, domain, options);
+  }
+
+  /**
+   * The same with what it is. (monitor), as {@link domainJobInfo}. libvirt tells an incoming migration only by refusing
+   * to speak of it; here it is `unbounded`, `migrationIn`, without more.
+   */
+  async domainJobStats(domain: Domain, options?: CallOptions): Promise<jobs.DomainJobStats> {
+    try {
+      return await this.#rpc.call(jobs.domainGetJobStats, domain, options);
+    } catch (error) {
+      if (!/only on the source host/.test(remoteErrorOf(error)?.message ?? '')) throw error;
+      return { type: 'unbounded', operation: 'migrationIn', params: new Map() };
+    }
+  }
+
+  /** The disks of an active domain that had errors. (monitor): asks QEMU, and hangs with it. */
+  domainDiskErrors(domain: Domain, options?: CallOptions): Promise<readonly jobs.DomainDiskError[]> {
+    return this.#rpc.call(jobs.domainGetDiskErrors, domain, options);
+  }
+
+  /** Whether QEMU answers libvirtd, and since when not. Without asking it: answered also while it hangs. */
+  domainControlInfo(domain: Domain, options?: CallOptions): Promise<jobs.DomainControlInfo> {
+    return this.#rpc.call(jobs.domainGetControlInfo, domain, options);
+  }
+
+  /** False for a domain that vanishes when it stops. Touches no QEMU. */
+  domainIsPersistent(domain: Domain, options?: CallOptions): Promise<boolean> {
+    return this.#rpc.call(jobs.domainIsPersistent, domain, options);
+  }
+
+  /** All storage pools, active and not. Touches no QEMU; VDT_LIBVIRT_UNSUPPORTED where there is no storage driver. */
+  storagePools(options?: CallOptions): Promise<readonly HostObject[]> {
+    return this.#hostObjects(listAllStoragePools, options);
+  }
+
+  /** libvirt's own networks, active and not. As {@link storagePools}. */
+  networks(options?: CallOptions): Promise<readonly HostObject[]> {
+    return this.#hostObjects(listAllNetworks, options);
+  }
+
   hostname(options?: CallOptions): Promise<string> {
     return this.#rpc.call(procedures.getHostname, undefined, options);
   }
@@ -257,6 +222,13 @@ export class LibvirtConnection implements AsyncDisposable {
     return this.#nodeStats(procedures.nodeGetCpuStats, options);
   }
 
+  /** The same in fields. Touches no QEMU. */
+  async nodeCpuTimes(options?: CallOptions): Promise<NodeCpuTimes> {
+    const stats = await this.nodeCpuStats(options);
+    const time = (name: string): number => stats.get(name) ?? 0;
+    return { userNs: time('user'), systemNs: time('kernel'), idleNs: time('idle'), iowaitNs: time('iowait') };
+  }
+
   /** `total`, `free`, `buffers`, `cached`: KiB. */
   nodeMemoryStats(options?: CallOptions): Promise<ReadonlyMap<string, number>> {
     return this.#nodeStats(procedures.nodeGetMemoryStats, options);
@@ -265,11 +237,13 @@ export class LibvirtConnection implements AsyncDisposable {
   /**
    * Calls `listener` for every event of `types`, in order, from before the returned promise resolves: who lists after
    * that misses nothing. The listener must be quick and must not throw. There are no more calls after `stop`.
+   *
+   * A type that this libvirtd does not know is no error: it is told as `missing`.
    */
   async listen(
     listener: (event: DomainEvent) => void,
     options: CallOptions & { readonly types?: readonly DomainEventType[] } = {},
-  ): Promise<{ readonly stop: () => void }> {
+  ): Promise<{ readonly stop: () => void; readonly missing: readonly DomainEventType[] }> {
     const types = new Set(options.types ?? domainEventTypes);
     const chosen = (event: DomainEvent): void => {
       if (types.has(event.type)) listener(event);
@@ -281,7 +255,8 @@ export class LibvirtConnection implements AsyncDisposable {
       this.#listeners.delete(chosen);
       throw error;
     }
-    return { stop: () => this.#listeners.delete(chosen) };
+    const missing = [...types].filter((type) => this.#missingEvents.has(type));
+    return { stop: () => this.#listeners.delete(chosen), missing };
   }
 
   /**
@@ -308,14 +283,37 @@ export class LibvirtConnection implements AsyncDisposable {
   }
 
   /** Once per connection and type: libvirtd keeps the registration until the connection ends. */
-  #register(type: DomainEventType, options: CallOptions): Promise<number> {
+  #register(type: DomainEventType, options: CallOptions): Promise<boolean> {
     let registration = this.#registered.get(type);
     if (registration === undefined) {
-      registration = this.#rpc.call(procedures.registerDomainEvent, eventIdOf(type), options);
+      registration = this.#askFor(type, options);
       this.#registered.set(type, registration);
       registration.catch(() => this.#registered.delete(type));
     }
     return registration;
+  }
+
+  async #askFor(type: DomainEventType, options: CallOptions): Promise<boolean> {
+    const calls = eventIdsOf(type).map((id) => this.#rpc.call(procedures.registerDomainEvent, id, options));
+    try {
+      await Promise.all(calls);
+      return true;
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      this.#missingEvents.add(type);
+      return false;
+    }
+  }
+
+  /** Two lists instead of a question per object. What changes between them shows in the next reading. */
+  async #hostObjects(
+    procedure: procedures.Procedure<number, readonly Omit<HostObject, 'active'>[]>,
+    options?: CallOptions,
+  ): Promise<readonly HostObject[]> {
+    const all = await this.#rpc.call(procedure, listFlags.all, options);
+    const active = await this.#rpc.call(procedure, listFlags.active, options);
+    const activeOnes = new Set(active.map(({ uuid }) => uuid));
+    return all.map(({ name, uuid }) => ({ name, uuid, active: activeOnes.has(uuid) }));
   }
 
   async #nodeStats(

@@ -91,8 +91,10 @@ export const lifecycleEvents = {
 
 /** virErrorNumber: those that are told apart. */
 export const errorCodes = {
+  internalError: 1,
   noSupport: 3,
   operationDenied: 29,
+  rpc: 39,
   noDomain: 42,
   authFailed: 45,
   operationInvalid: 55,

@@ -13,8 +13,10 @@ export interface Domain {
 
 const UUID_BYTES = 16;
 
+/** The fewest bytes a name and a UUID take on the wire. */
+export const NAMED_BYTES = 4 + UUID_BYTES;
 /** The fewest bytes a domain takes on the wire. */
-export const DOMAIN_BYTES = 4 + UUID_BYTES + 4;
+export const DOMAIN_BYTES = NAMED_BYTES + 4;
 
 export function encodeDomain(encoder: XdrEncoder, domain: Domain): void {
   encoder.string(domain.name);
@@ -35,7 +37,7 @@ export function encodeUuid(encoder: XdrEncoder, uuid: string): void {
   encoder.opaque(bytes);
 }
 
-function decodeUuid(decoder: XdrDecoder): string {
+export function decodeUuid(decoder: XdrDecoder): string {
   return canonicalUuid(decoder.opaque(UUID_BYTES));
 }
 

@@ -3,12 +3,12 @@ import { defineErrors } from '@vedette/runtime';
 defineErrors({
   VDT_LIBVIRT_ADDRESS: {
     summary: 'a libvirt address cannot be used',
-    action: 'use a URI such as qemu:///system, or qemu+unix:///system?socket=PATH',
+    action: 'use a URI such as qemu:///system, qemu+tls://HOST/system or qemu+ssh://USER@HOST/system',
     retryable: false,
   },
   VDT_LIBVIRT_UNREACHABLE: {
-    summary: 'no libvirtd answers at the socket',
-    action: 'check that libvirtd (or virtqemud) runs and that the socket path is right',
+    summary: 'no libvirtd answers at the address',
+    action: 'check that libvirtd (or virtqemud) runs, that it listens there, and that nothing on the way blocks it',
     retryable: true,
   },
   VDT_LIBVIRT_PERMISSION: {
@@ -20,6 +20,22 @@ defineErrors({
     summary: 'libvirtd did not admit this user',
     action:
       'run as root or as a member of the libvirt group with polkit running, connect read-only, or set auth_unix_rw in libvirtd.conf',
+    retryable: false,
+  },
+  VDT_LIBVIRT_HOST_IDENTITY: {
+    summary: 'the host does not prove to be the one that is meant: its certificate or host key was refused',
+    action: 'find out why; never work around it: somebody may be in between. See docs/libvirt-connections.md',
+    retryable: false,
+  },
+  VDT_LIBVIRT_CREDENTIALS: {
+    summary: 'a certificate or key of ours cannot be used',
+    action: 'check that the file named is there, is readable by this user and holds what it should',
+    retryable: false,
+  },
+  VDT_LIBVIRT_HELPER: {
+    summary: 'a program that the ssh transport needs is missing',
+    action:
+      'install the OpenSSH client here, and virt-ssh-helper (it comes with libvirtd) or an nc with unix sockets on the host',
     retryable: false,
   },
   VDT_LIBVIRT_CLOSED: {

@@ -27,6 +27,17 @@ export function remoteErrorOf(error: unknown): RemoteError | undefined {
   return VedetteError.is(error) && error.cause instanceof RemoteError ? error.cause : undefined;
 }
 
+/**
+ * Whether libvirtd or its driver does not know what was asked for. Besides the codes for that: the daemon's own words
+ * for an event id or a procedure that is newer than itself (remote_daemon_dispatch.c, virnetserverprogram.c).
+ */
+export function isUnsupported(error: unknown): boolean {
+  if (VedetteError.is(error, 'VDT_LIBVIRT_UNSUPPORTED')) return true;
+  const remote = remoteErrorOf(error);
+  if (remote?.code !== errorCodes.internalError && remote?.code !== errorCodes.rpc) return false;
+  return /unsupported event ID|unknown procedure/i.test(remote.message);
+}
+
 /** Reads the payload of a reply with error status (remote_error); the fields we have no use for must still be sound. */
 export function decodeRemoteError(decoder: XdrDecoder): RemoteError {
   const code = decoder.int();

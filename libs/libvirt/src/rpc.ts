@@ -1,5 +1,6 @@
 import { type Clock, type Timer, VedetteError } from '@vedette/runtime';
 import './errors.ts';
+import { KeepAlive, type KeepAliveOptions } from './keep-alive.ts';
 import { encodePacket, messageStatus, messageType, type Packet, PacketReader } from './packet.ts';
 import { close, type Procedure, REMOTE_PROGRAM, REMOTE_VERSION } from './procedures.ts';
 import { decodeRemoteError, refusal } from './remote-error.ts';
@@ -14,10 +15,10 @@ const KEEPALIVE_PONG = 2;
 /** Calls waiting for their replies at once, as one for each domain of a large host; more are refused. */
 const PENDING_MAX = 4_096;
 /**
- * libvirtd reads nothing more from a client that has 5 calls unanswered (max_client_requests). When that many of ours
- * were given up the connection could never answer again.
+ * Calls libvirtd is given at once; the rest wait here. With 5 of one client (max_client_requests) it reads nothing more
+ * from it, keepalive neither: so one place stays free.
  */
-const ABANDONED_MAX = 5;
+const IN_FLIGHT_MAX = 4;
 /** How long an orderly goodbye may take. */
 const CLOSE_TIMEOUT_MS = 500;
 
@@ -51,8 +52,10 @@ interface PendingCall {
  * - R2 A reply belongs to the call of its serial or to one given up earlier; anything else that could not have come from
  *   a sound libvirtd ends the connection with VDT_LIBVIRT_PROTOCOL. Nothing received can crash or stall it (I9).
  * - R3 A call given up may still run in libvirtd, and hold a job there (a hung QEMU, a hung guest agent). Such calls are
- *   counted; with as many of them as libvirtd accepts from one client the connection ends by itself.
+ *   counted; when all places are taken by such calls the connection ends by itself.
  * - R4 After its end nothing is sent and no handler is called.
+ * - R5 With keepalive on, a connection over which nothing comes any more ends by itself, whatever became of the other
+ *   side; while anything comes, it does not.
  */
 export class RpcConnection {
   /** Resolves with the reason when the connection has ended, by whichever side; never rejects. */
@@ -60,11 +63,16 @@ export class RpcConnection {
   readonly #options: RpcOptions;
   readonly #reader = new PacketReader();
   readonly #pending = new Map<number, PendingCall>();
+  /** Packets of calls that have no place yet, in order. */
+  readonly #waiting = new Map<number, Buffer>();
+  /** Calls that libvirtd has been given and has not answered; {@link #abandoned} are some of them. */
+  readonly #inFlight = new Set<number>();
   readonly #abandoned = new Set<number>();
   readonly #closed = Promise.withResolvers<VedetteError>();
   #transport: Transport | undefined;
   #end: VedetteError | undefined;
   #closing: Promise<void> | undefined;
+  #keepAlive: KeepAlive | undefined;
   #lastSerial = 0;
 
   private constructor(options: RpcOptions) {
@@ -77,6 +85,7 @@ export class RpcConnection {
     const rpc = new RpcConnection(options);
     const handlers = { onData: (chunk: Buffer) => rpc.#onData(chunk), onClose: (e?: Error) => rpc.#onClose(e) };
     rpc.#transport = await dial(handlers, signal);
+    if (rpc.isClosed) rpc.#transport.close(); // it ended before it was known here
     return rpc;
   }
 
@@ -84,7 +93,7 @@ export class RpcConnection {
     return this.#end !== undefined;
   }
 
-  /** Calls given up whose replies have not come: each still takes one of libvirtd's 5 places for this client. */
+  /** Calls given up whose replies have not come: each still takes one of the 4 places. */
   get abandonedCalls(): number {
     return this.#abandoned.size;
   }
@@ -111,8 +120,32 @@ export class RpcConnection {
         encoder.bytes,
       );
       this.#expect(serial, procedure, resolve, reject, timeoutMs, signal);
-      this.#transport?.send(packet);
+      if (procedure.number === close.number) {
+        this.#sendCall(serial, packet); // in the free place: nothing after it matters
+        return;
+      }
+      this.#waiting.set(serial, packet);
+      this.#sendWaiting();
     });
+  }
+
+  /** R5. For a libvirtd that said it answers keepalive messages. */
+  startKeepAlive(options: KeepAliveOptions): void {
+    if (this.#end !== undefined || this.#keepAlive !== undefined) return;
+    this.#keepAlive = new KeepAlive(this.#options.clock, options, {
+      ping: () => this.#sendKeepalive(KEEPALIVE_PING),
+      excused: () => this.#inFlight.size >= IN_FLIGHT_MAX, // where it takes even fewer, it reads no more now
+      dead: (silentMs) => {
+        const message = `libvirtd has been silent for ${silentMs} ms and answers no keepalive message`;
+        const action = 'check the network, and whether libvirtd hangs: it is tried again';
+        this.#fail(new VedetteError('VDT_LIBVIRT_CLOSED', { message, action }));
+      },
+    });
+  }
+
+  /** Ends at once, without a goodbye. */
+  end(reason: VedetteError): void {
+    this.#fail(reason);
   }
 
   /** Says goodbye, waits shortly for the answer, and ends. Pending calls fail with VDT_LIBVIRT_CLOSED. Idempotent. */
@@ -152,11 +185,26 @@ export class RpcConnection {
     this.#pending.set(serial, { procedure, resolve, reject, timer, forget });
   }
 
+  /** As many as have a place. */
+  #sendWaiting(): void {
+    for (const [serial, packet] of this.#waiting) {
+      if (this.#inFlight.size >= IN_FLIGHT_MAX) return;
+      this.#waiting.delete(serial);
+      this.#sendCall(serial, packet);
+    }
+  }
+
+  #sendCall(serial: number, packet: Buffer): void {
+    this.#inFlight.add(serial);
+    this.#transport?.send(packet);
+  }
+
   /** R3 */
   #abandon(serial: number, reason: unknown): void {
     this.#takePending(serial)?.reject(reason);
+    if (this.#waiting.delete(serial)) return; // libvirtd has never heard of it
     this.#abandoned.add(serial);
-    if (this.#abandoned.size >= ABANDONED_MAX) {
+    if (this.#abandoned.size >= IN_FLIGHT_MAX) {
       const message = `libvirtd has left ${this.#abandoned.size} calls unanswered and takes no more on this connection`;
       this.#fail(new VedetteError('VDT_LIBVIRT_CLOSED', { message, cause: reason }));
     }
@@ -177,6 +225,7 @@ export class RpcConnection {
 
   #onData(chunk: Buffer): void {
     if (this.#end !== undefined) return;
+    this.#keepAlive?.heard();
     try {
       for (const packet of this.#reader.push(chunk)) {
         this.#dispatch(packet);
@@ -188,6 +237,10 @@ export class RpcConnection {
   }
 
   #onClose(error: Error | undefined): void {
+    if (VedetteError.is(error)) {
+      this.#fail(error); // the transport knows better why
+      return;
+    }
     const half = this.#reader.buffered > 0 ? ' in the middle of a message' : '';
     const why = error === undefined ? '' : `: ${error.message}`;
     const message = `libvirtd closed the connection${half}${why}`;
@@ -210,9 +263,11 @@ export class RpcConnection {
 
   #onReply(packet: Packet): void {
     const { serial, status, procedure, payload } = packet;
-    if (this.#abandoned.delete(serial)) return; // R2: too late
+    const sent = this.#inFlight.delete(serial);
     const call = this.#pending.get(serial);
-    if (call === undefined) throw unexpected(`a reply to call ${serial}, which was never made`);
+    if (sent) this.#sendWaiting();
+    if (this.#abandoned.delete(serial)) return; // R2: too late
+    if (!sent || call === undefined) throw unexpected(`a reply to call ${serial}, which was never made`);
     if (call.procedure.number !== procedure)
       throw unexpected(`a reply of procedure ${procedure} to ${call.procedure.name}`);
     const decoder = new XdrDecoder(payload);
@@ -233,8 +288,11 @@ export class RpcConnection {
 
   #onKeepalive({ version, procedure }: Packet): void {
     if (version !== KEEPALIVE_VERSION) throw unexpected(`keepalive version ${version}`);
-    if (procedure !== KEEPALIVE_PING) return; // a PONG, though we never ping: harmless
-    const header = { program: KEEPALIVE_PROGRAM, version, procedure: KEEPALIVE_PONG, type: messageType.event };
+    if (procedure === KEEPALIVE_PING) this.#sendKeepalive(KEEPALIVE_PONG); // a PONG has done its work by coming
+  }
+
+  #sendKeepalive(procedure: number): void {
+    const header = { program: KEEPALIVE_PROGRAM, version: KEEPALIVE_VERSION, procedure, type: messageType.event };
     this.#transport?.send(encodePacket({ ...header, serial: 0, status: messageStatus.ok }, Buffer.alloc(0)));
   }
 
@@ -242,12 +300,15 @@ export class RpcConnection {
   #fail(reason: VedetteError): void {
     if (this.#end !== undefined) return;
     this.#end = reason;
+    this.#keepAlive?.stop();
     this.#transport?.close();
     for (const call of this.#pending.values()) {
       call.forget();
       call.reject(reason);
     }
     this.#pending.clear();
+    this.#waiting.clear();
+    this.#inFlight.clear();
     this.#abandoned.clear();
     this.#closed.resolve(reason);
   }

@@ -1,12 +1,16 @@
 import { Backoff, type Random, RealClock, VedetteError } from '@vedette/runtime';
 import { AgentCalls } from './agent-calls.ts';
-import { type ConnectOptions, connectLibvirt, type LibvirtConnection } from './connection.ts';
+import { addressOf, type ConnectOptions, connectLibvirt } from './connect.ts';
+import type { LibvirtConnection } from './connection.ts';
 import './errors.ts';
 import { EventStream, type EventsLost } from './event-stream.ts';
-import type { DomainEvent } from './events.ts';
+import type { DomainEvent, DomainEventType } from './events.ts';
 
 export interface SessionOptions extends Omit<ConnectOptions, 'signal'> {
-  /** Waits between attempts to connect: doubled from 250 to 10,000 unless said, less up to half at random. */
+  /**
+   * Waits between attempts to connect: doubled from 250 to 10,000 unless said, less up to half at random; at least 60,000
+   * after the host refused us, or we it.
+   */
   readonly backoff?: { readonly initialMs: number; readonly maxMs: number };
   readonly random?: Random;
   /** Events kept for a reader that does not keep up; 1,024 unless said. */
@@ -17,11 +21,21 @@ export interface SessionOptions extends Omit<ConnectOptions, 'signal'> {
 
 const defaultBackoff = { initialMs: 250, maxMs: 10_000 };
 
+/**
+ * The least wait after we were not let in, or did not trust the host: no attempt can mend that, and who knocks too often
+ * is locked out (fail2ban).
+ */
+const REFUSED_WAIT_MS = 60_000;
+const refusedCodes: readonly string[] = ['VDT_LIBVIRT_AUTH', 'VDT_LIBVIRT_HOST_IDENTITY'];
+
 /** What the owner of a session follows. */
 export type SessionEvent =
   | DomainEvent
-  /** Connected, and registered for events: list now. `again` is false the first time. */
-  | { readonly type: 'connected'; readonly again: boolean }
+  /**
+   * Connected, and registered for events: list now. `again` is false the first time. `missingEvents` is there when this
+   * libvirtd does not know some types of events: none of those will come.
+   */
+  | { readonly type: 'connected'; readonly again: boolean; readonly missingEvents?: readonly DomainEventType[] }
   /** The connection ended, or could not be made; once per outage. */
   | { readonly type: 'disconnected'; readonly error: VedetteError };
 
@@ -31,8 +45,9 @@ export type SessionEvent =
  *
  * - S1 Who lists at each `connected` and each `lost` knows all there is: what happened while there was no connection, and
  *   what was dropped, is in that listing; everything else comes as an event.
- * - S2 Nothing here waits for a libvirtd that is away: {@link connection} fails at once with the reason.
- * - S3 After {@link close} there is no timer, no socket and no further event.
+ * - S2 Nothing here waits for a libvirtd that is away: {@link connection} fails at once with the reason, also while it
+ *   is tried again, however long that takes. Only the very first attempt is waited for.
+ * - S3 After {@link close} there is no timer, no socket, no ssh and no further event.
  */
 export class LibvirtSession implements AsyncDisposable {
   /** Calls through guest agents; each is refused with VDT_LIBVIRT_DENIED where {@link agentAllowed} is false. */
@@ -43,16 +58,23 @@ export class LibvirtSession implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #events: EventStream<SessionEvent>;
   readonly #running: Promise<void>;
-  /** The attempt or connection of this moment; between attempts, the last failure. */
+  /** The attempt or connection of this moment; between attempts, the last one, which failed. */
   #attempt: Promise<LibvirtConnection>;
+  /** What callers get: the connection, or the last failure. */
+  #current: Promise<LibvirtConnection>;
+  #connectedAtMs: number | undefined;
   #connectedBefore = false;
   #outageTold = false;
 
-  /** Starts connecting at once. Whoever made it closes it. */
+  /**
+   * Starts connecting at once. Whoever made it closes it.
+   *
+   * @throws VedetteError VDT_LIBVIRT_ADDRESS
+   */
   constructor(options: SessionOptions = {}) {
     const clock = options.clock ?? new RealClock();
     this.#options = { ...options, clock };
-    this.agentAllowed = options.readOnly !== true;
+    this.agentAllowed = !addressOf(options).readOnly;
     this.#events = new EventStream<SessionEvent>(options.eventLimit ?? 1_024);
     this.agent = new AgentCalls({
       clock,
@@ -62,17 +84,18 @@ export class LibvirtSession implements AsyncDisposable {
       ...(options.agentResponseTimeoutS === undefined ? {} : { responseTimeoutS: options.agentResponseTimeoutS }),
     });
     this.#attempt = watched(this.#connect());
+    this.#current = this.#attempt;
     this.#running = this.#run();
   }
 
   /**
-   * The connection of this moment. While an attempt is under way its outcome is waited for; between attempts the last
-   * failure is thrown at once. Not to be kept: ask again for every round of calls, and never close it.
+   * The connection of this moment. The first attempt is waited for; after a failure that is thrown at once, until there
+   * is a connection again. Not to be kept: ask again for every round of calls, and never close it.
    *
    * @throws what {@link connectLibvirt} throws
    */
   connection(): Promise<LibvirtConnection> {
-    return this.#attempt;
+    return this.#current;
   }
 
   /** For one reader; ends when the session is closed. */
@@ -112,13 +135,15 @@ export class LibvirtSession implements AsyncDisposable {
     const { signal } = this.#closing;
     const backoff = new Backoff(waits, random);
     for (;;) {
-      const beganMs = clock.now();
       const error = await this.#attempt.then((connection) => this.#follow(connection), asVedetteError);
       if (signal.aborted) break;
-      this.#attempt = watched(Promise.reject(error));
+      this.#current = watched(Promise.reject(error));
       this.#tellOutage(error);
-      if (clock.now() - beganMs > waits.maxMs) backoff.reset(); // it held for a while: this is new trouble
-      await clock.sleep(backoff.nextDelayMs(), { signal }).catch(() => undefined); // aborted: seen below
+      const heldMs = this.#connectedAtMs === undefined ? 0 : clock.now() - this.#connectedAtMs;
+      this.#connectedAtMs = undefined;
+      if (heldMs > waits.maxMs) backoff.reset(); // it held for a while: this is new trouble
+      const waitMs = Math.max(backoff.nextDelayMs(), refusedCodes.includes(error.code) ? REFUSED_WAIT_MS : 0);
+      await clock.sleep(waitMs, { signal }).catch(() => undefined); // aborted: seen below
       if (signal.aborted) break;
       this.#attempt = watched(this.#connect());
     }
@@ -127,8 +152,12 @@ export class LibvirtSession implements AsyncDisposable {
 
   /** Resolves with the reason when the connection has ended. */
   #follow(connection: LibvirtConnection): Promise<VedetteError> {
-    this.#events.push({ type: 'connected', again: this.#connectedBefore });
+    const { missingEvents } = connection;
+    const missing = missingEvents.length === 0 ? {} : { missingEvents };
+    this.#events.push({ type: 'connected', again: this.#connectedBefore, ...missing });
     this.#connectedBefore = true;
+    this.#connectedAtMs = this.#options.clock.now();
+    this.#current = this.#attempt;
     this.#outageTold = false;
     return connection.closed;
   }

@@ -14,6 +14,8 @@ export class FakeLibvirtd {
   readonly peers: FakePeer[] = [];
   /** Answers a call, or returns false to leave it to the handshake's default. */
   script: (call: Packet, peer: FakePeer) => boolean = () => false;
+  /** Whether keepalive messages are answered. */
+  answersPings = true;
   /** What the next dials fail with. */
   unreachable: Error | undefined;
 
@@ -26,7 +28,7 @@ export class FakeLibvirtd {
   readonly dial: Dial = async (handlers, signal) => {
     signal.throwIfAborted();
     if (this.unreachable !== undefined) throw this.unreachable;
-    const peer = this.#accept(handlers.onData, () => handlers.onClose(undefined));
+    const peer = this.accept(handlers.onData, () => handlers.onClose(undefined));
     return {
       send: (bytes) => queueMicrotask(() => peer.receive(Buffer.from(bytes))),
       close: () => queueMicrotask(() => peer.hangUp()),
@@ -38,7 +40,7 @@ export class FakeLibvirtd {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
-      const peer = this.#accept(
+      const peer = this.accept(
         (bytes) => socket.write(bytes),
         () => socket.end(),
       );
@@ -55,9 +57,14 @@ export class FakeLibvirtd {
     };
   }
 
-  #accept(send: TransportHandlers['onData'], hangUp: () => void): FakePeer {
-    const peer = new FakePeer(send, hangUp, (call) => {
-      if (!this.script(call, peer)) answerHandshake(call, peer);
+  /** Somebody connected by other means. */
+  accept(send: TransportHandlers['onData'], hangUp: () => void): FakePeer {
+    const peer = new FakePeer(send, hangUp, (message) => {
+      if (message.program === KEEPALIVE_PROGRAM) {
+        if (this.answersPings && message.procedure === 1) peer.raw(keepaliveMessage(2));
+      } else if (!this.script(message, peer)) {
+        answerHandshake(message, peer);
+      }
     });
     this.peers.push(peer);
     return peer;
@@ -66,7 +73,7 @@ export class FakeLibvirtd {
 
 export class FakePeer {
   readonly calls: Packet[] = [];
-  /** Messages of other programs: answers to keepalive. */
+  /** Messages of other programs: keepalive, either way. */
   readonly others: Packet[] = [];
   readonly #reader = new PacketReader();
   readonly #send: (bytes: Buffer) => void;
@@ -89,9 +96,9 @@ export class FakePeer {
     for (const packet of this.#reader.push(chunk)) {
       if (packet.program !== REMOTE_PROGRAM) {
         this.others.push(packet);
-        continue;
+      } else {
+        this.calls.push(packet);
       }
-      this.calls.push(packet);
       this.#answer(packet);
     }
   }
@@ -125,6 +132,14 @@ export class FakePeer {
     this.#gone = true;
     this.#hangUp();
   }
+}
+
+const KEEPALIVE_PROGRAM = 0x6b656570;
+
+/** @param procedure 1 PING, 2 PONG */
+export function keepaliveMessage(procedure: number): Buffer {
+  const header = { program: KEEPALIVE_PROGRAM, version: 1, procedure, type: messageType.event, serial: 0, status: 0 };
+  return encodePacket(header, Buffer.alloc(0));
 }
 
 export function replyPacket(call: Packet, status: number, encode: (encoder: XdrEncoder) => unknown): Buffer {

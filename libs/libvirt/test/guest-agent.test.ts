@@ -1,4 +1,6 @@
 /** What only a guest with an operating system can show: addresses, guest information, the agent's events and hangs. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   connectLibvirt,
   type Domain,
@@ -55,6 +57,28 @@ it('the agent tells the guest’s system and name', async () => {
 
 it('the agent’s coming is told', () => {
   expect(events).toContainEqual(expect.objectContaining({ type: 'agent', connected: true }));
+});
+
+it('a balloon that moves is told, and what it came to', async () => {
+  const wantedKiB = 88 * 1024;
+  await libvirt.virsh('setmem', 'linux', `${wantedKiB}KiB`, '--live');
+  const moved = { type: 'balloon', domain: expect.objectContaining({ name: 'linux' }), actualKiB: wantedKiB };
+  await eventually(() => expect(events).toContainEqual(moved), { timeoutMs: 15_000 });
+  const definition = parseDomainXml(await connection.domainXml(guest));
+  expect(definition).toMatchObject({ currentMemoryKiB: wantedKiB, memoryKiB: 96 * 1024 });
+  expect(definition.balloon).toEqual({ model: 'virtio', statsPeriodS: 2 });
+});
+
+it('a device plugged in, and one that the guest has given up, are told by their alias', async () => {
+  const file = join(libvirt.baseDir, 'xml', 'nic.xml');
+  await writeFile(file, "<interface type='user'><mac address='52:54:00:00:00:07'/><link state='down'/></interface>");
+  await libvirt.virsh('attach-device', 'linux', file, '--live');
+  const told = (added: boolean): object => ({ type: 'device', domain: guest, device: 'net1', added });
+  await eventually(() => expect(events).toContainEqual(told(true)), { timeoutMs: 15_000 });
+  const { interfaces } = parseDomainXml(await connection.domainXml(guest));
+  expect(interfaces.map(({ linkUp }) => linkUp)).toEqual([true, false]);
+  await libvirt.virsh('detach-device', 'linux', file, '--live');
+  await eventually(() => expect(events).toContainEqual(told(false)), { timeoutMs: 15_000 });
 });
 
 it('N1: a hung agent delays other calls by nothing and its own by the time set for it', async () => {

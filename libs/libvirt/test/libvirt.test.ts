@@ -92,6 +92,9 @@ it('the host says who it is', async () => {
   expect((await connection.nodeInfo()).cpus).toBeGreaterThan(0);
   expect([...(await connection.nodeMemoryStats()).keys()]).toEqual(['total', 'free', 'buffers', 'cached']);
   expect((await connection.nodeCpuStats()).get('idle')).toBeGreaterThan(0);
+  const times = await connection.nodeCpuTimes();
+  expect(times.idleNs).toBeGreaterThan(0);
+  expect([times.userNs, times.systemNs, times.iowaitNs].every((ns) => ns >= 0)).toBe(true);
 });
 
 it('S6: start, suspend, resume, managed save, restore, destroy and crash are told at once, with their state to be read', async () => {
@@ -130,6 +133,37 @@ it('S5: a reset guest is told by reboot events and no lifecycle event', async ()
   await events.return();
 });
 
+it('what is being done to a domain, its persistence, its disks and how QEMU fares', async () => {
+  const alpha = await domainNamed('alpha');
+  expect(await connection.domainJobInfo(alpha)).toMatchObject({ type: 'none' });
+  expect(await connection.domainJobStats(alpha)).toMatchObject({ type: 'none', operation: 'unknown' });
+  expect(await connection.domainIsPersistent(alpha)).toBe(true);
+  expect(await connection.domainDiskErrors(alpha)).toEqual([]);
+  // For a moment after QEMU was asked it is still called occupied.
+  const idle = async () => expect(await connection.domainControlInfo(alpha)).toEqual({ state: 'ok', stateMs: 0 });
+  await eventually(idle, { timeoutMs: 15_000 });
+  await eventually(async () => expect(await libvirt.virsh('domcontrol', 'alpha')).toBe('ok'), { timeoutMs: 15_000 });
+});
+
+it('the storage pools and networks of the host, with which of them are active', async () => {
+  const networks = await connection.networks();
+  const lines = networks.map(({ name, uuid, active }) => `${name} ${uuid} ${active}`).sort();
+  const active = new Set((await libvirt.virsh('net-list', '--name')).split('\n'));
+  const oracle = (await libvirt.virsh('net-list', '--all', '--name')).split('\n').filter((name) => name !== '');
+  const expected = await Promise.all(
+    oracle.map(async (name) => `${name} ${await libvirt.virsh('net-uuid', name)} ${active.has(name)}`),
+  );
+  expect(lines).toEqual(expected.sort());
+  expect(networks.length).toBeGreaterThan(0);
+  await libvirt.run('mkdir', ['-p', '/run/pool']);
+  await libvirt.virsh('pool-define-as', 'scratch', 'dir', '--target', '/run/pool');
+  expect(await connection.storagePools()).toMatchObject([{ name: 'scratch', active: false }]);
+  await libvirt.virsh('pool-start', 'scratch');
+  expect(await connection.storagePools()).toMatchObject([{ name: 'scratch', active: true }]);
+  await libvirt.virsh('pool-destroy', 'scratch');
+  await libvirt.virsh('pool-undefine', 'scratch');
+});
+
 it('what libvirtd refuses keeps its reason', async () => {
   const alpha = await domainNamed('alpha');
   const gone = { ...alpha, uuid: '00000000-0000-0000-0000-000000000001' };
@@ -166,6 +200,10 @@ it('a hung QEMU delays nothing but what only it could tell', async () => {
     expect(await own.domainState(beta, quick)).toMatchObject({ state: domainStates.running });
     expect((await own.domainInfo(beta, quick)).cpuTimeNs).toBeGreaterThan(0);
     expect(await own.domainXml(beta, quick)).toContain('beta');
+    expect(await own.domainIsPersistent(beta, quick)).toBe(true);
+    const control = await own.domainControlInfo(beta, quick);
+    expect(control.state).toBe('occupied');
+    expect(control.stateMs).toBeGreaterThan(0);
     const partial = await own.domainStats({ groups, flags: statsFlags.noWait, ...quick });
     const fields = new Map(partial.map(({ domain, params }) => [domain.name, params.size]));
     expect(fields.get('beta')).toBeLessThan(fields.get('alpha') ?? 0);

@@ -119,7 +119,7 @@ it('a signal that aborts after the answer gives nothing up', async () => {
   expect(bed.rpc.abandonedCalls).toBe(0);
 });
 
-it('with as many calls given up as libvirtd takes from one client, the connection ends by itself', async () => {
+it('with as many calls given up as libvirtd is given at once, the connection ends by itself', async () => {
   const bed = await connect(() => true);
   const calls = Array.from({ length: 6 }, (_, at) => bed.hostname({ timeoutMs: 100 + at }));
   const outcomes = Promise.allSettled(calls);
@@ -127,9 +127,49 @@ it('with as many calls given up as libvirtd takes from one client, the connectio
   const codes = (await outcomes).map(
     (outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code,
   );
-  expect(codes).toEqual([...Array.from({ length: 5 }, () => 'VDT_RUNTIME_DEADLINE'), 'VDT_LIBVIRT_CLOSED']);
+  const late = Array.from({ length: 4 }, () => 'VDT_RUNTIME_DEADLINE');
+  expect(codes).toEqual([...late, 'VDT_LIBVIRT_CLOSED', 'VDT_LIBVIRT_CLOSED']);
   await expect(bed.rpc.closed).resolves.toMatchObject({ code: 'VDT_LIBVIRT_CLOSED', retryable: true });
   expect(bed.libvirtd.peer.gone).toBe(true);
+});
+
+it('libvirtd is given 4 calls at once, one less than it takes, so that it goes on reading; the next when one is answered', async () => {
+  const waiting: Packet[] = [];
+  const bed = await connect((call) => waiting.push(call) > 0);
+  const calls = Array.from({ length: 6 }, () => bed.hostname());
+  await bed.clock.advance(0);
+  expect(waiting.map(({ serial }) => serial)).toEqual([1, 2, 3, 4]);
+  answerHostname(waiting[2] as Packet, bed.libvirtd.peer);
+  await bed.clock.advance(0);
+  expect(waiting.map(({ serial }) => serial)).toEqual([1, 2, 3, 4, 5]);
+  for (let at = 0; at < waiting.length; at++) {
+    if (at !== 2) answerHostname(waiting[at] as Packet, bed.libvirtd.peer);
+    await bed.clock.advance(0);
+  }
+  await expect(Promise.all(calls)).resolves.toEqual(['host1', 'host2', 'host3', 'host4', 'host5', 'host6']);
+});
+
+it('a call given up before libvirtd was given it is never sent, and takes no place', async () => {
+  const bed = await connect(() => true);
+  const outcomes = Promise.allSettled([...Array(4)].map(() => bed.hostname()));
+  const late = expect(bed.hostname({ timeoutMs: 100 })).rejects.toMatchObject({ code: 'VDT_RUNTIME_DEADLINE' });
+  await bed.clock.advance(100);
+  await late;
+  expect([bed.rpc.abandonedCalls, bed.libvirtd.peer.callsOf(HOSTNAME).length]).toEqual([0, 4]);
+  const closing = bed.rpc.close();
+  await bed.clock.advance(500);
+  await closing;
+  expect(bed.libvirtd.peer.callsOf(2)).toHaveLength(1); // the goodbye waits for nobody
+  await outcomes;
+});
+
+it('a reply to a call that libvirtd was not given yet is a lie', async () => {
+  const bed = await connect(() => true);
+  const outcomes = Promise.allSettled([...Array(5)].map(() => bed.hostname()));
+  await bed.clock.advance(0);
+  answerHostname({ ...(bed.libvirtd.peer.callsOf(HOSTNAME)[0] as Packet), serial: 5 }, bed.libvirtd.peer);
+  await expect(bed.rpc.closed).resolves.toMatchObject({ code: 'VDT_LIBVIRT_PROTOCOL' });
+  await outcomes;
 });
 
 it('when the connection ends every call fails at once, and later ones too', async () => {

@@ -60,7 +60,7 @@ it('N1: an outage is told once, tried again with growing waits, and its end is t
   libvirtd.unreachable = undefined;
   await clock.advance(1_000);
   expect(seen.at(-1)).toEqual({ type: 'connected', again: true });
-  expect(libvirtd.peer.callsOf(316)).toHaveLength(3);
+  expect(libvirtd.peer.callsOf(316)).toHaveLength(10);
   reboot(libvirtd.peer);
   await clock.advance(0);
   expect(seen.at(-1)).toEqual({ type: 'reboot', domain });
@@ -180,4 +180,69 @@ it('on a read-only session agents are not asked and no connection is made for th
   await expect(session.agent.interfaceAddresses(domain)).rejects.toMatchObject({ code: 'VDT_LIBVIRT_DENIED' });
   expect(libvirtd.peers).toHaveLength(1);
   await session.close();
+});
+
+it('S8: while it is tried again nobody waits, however long an attempt takes', async () => {
+  const { clock, libvirtd, session } = start(new FakeLibvirtd(), { backoff: { initialMs: 100, maxMs: 100 } });
+  await clock.advance(0);
+  libvirtd.script = () => true; // accepts and says nothing
+  libvirtd.peer.hangUp();
+  await clock.advance(200);
+  expect(libvirtd.peers).toHaveLength(2); // the next attempt hangs in its handshake
+  await expect(session.connection()).rejects.toMatchObject({ code: 'VDT_LIBVIRT_CLOSED' });
+  libvirtd.script = () => false;
+  await clock.advance(10_200); // its deadline
+  expect((await session.connection()).isClosed).toBe(false);
+  await session.close();
+});
+
+it('an attempt that fails slowly is no connection that held: the waits go on growing', async () => {
+  const libvirtd = new FakeLibvirtd();
+  libvirtd.script = () => true;
+  const options = { backoff: { initialMs: 1_000, maxMs: 64_000 }, connectTimeoutMs: 100_000 };
+  const { clock, session } = start(libvirtd, options);
+  await clock.advance(2 * 100_000 + 1_000 + 1_900);
+  expect(libvirtd.peers).toHaveLength(2);
+  await clock.advance(100);
+  expect(libvirtd.peers).toHaveLength(3);
+  await session.close();
+});
+
+it.each([
+  ['VDT_LIBVIRT_AUTH', 60_000],
+  ['VDT_LIBVIRT_HOST_IDENTITY', 60_000],
+  ['VDT_LIBVIRT_UNREACHABLE', 100],
+])('after %s the next attempt is made in %i ms: who knocks too often is locked out', async (code, waitMs) => {
+  const libvirtd = new FakeLibvirtd();
+  libvirtd.unreachable = new VedetteError(code);
+  const { clock, session } = start(libvirtd, { backoff: { initialMs: 100, maxMs: 100 } });
+  await clock.advance(0);
+  libvirtd.unreachable = undefined;
+  await clock.advance(waitMs - 1);
+  expect(libvirtd.peers).toHaveLength(0);
+  await clock.advance(1);
+  expect(libvirtd.peers).toHaveLength(1);
+  await session.close();
+});
+
+it('S8: a session closed in the middle of an attempt leaves neither timer nor connection', async () => {
+  const libvirtd = new FakeLibvirtd();
+  libvirtd.script = () => true;
+  const { clock, session, seen } = start(libvirtd);
+  await clock.advance(5_000);
+  await session.close();
+  await clock.advance(0);
+  expect([libvirtd.peer.gone, clock.pendingTimers, seen]).toEqual([true, 0, ['end']]);
+});
+
+it('the address of a session is checked at once', () => {
+  expect(() => new LibvirtSession({ uri: 'qemu+tcp://kvm1/system' })).toThrow(
+    expect.objectContaining({ code: 'VDT_LIBVIRT_ADDRESS' }),
+  );
+  const reader = new LibvirtSession({
+    uri: 'qemu+tls://kvm1/system?readonly=1',
+    dial: () => Promise.reject(unreachable),
+  });
+  expect(reader.agentAllowed).toBe(false);
+  return reader.close();
 });

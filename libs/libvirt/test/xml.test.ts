@@ -131,10 +131,13 @@ it('a definition with everything is read', () => {
       <disk type='file' device='cdrom'><source file='/iso/a.iso'/><target dev='sda' bus='sata'/></disk>
       <disk type='network' device='disk'><source protocol='rbd' name='pool/image'/><target dev='vda' bus='virtio'/></disk>
       <disk type='file' device='cdrom'><target dev='sdb' bus='sata'/></disk>
-      <interface type='bridge'><mac address='52:54:00:AA:bb:cc'/><source bridge='br0'/><target dev='vnet3'/><model type='virtio'/></interface>
+      <interface type='bridge'><mac address='52:54:00:AA:bb:cc'/><source bridge='br0'/><target dev='vnet3'/><model type='virtio'/><link state='down'/></interface>
+      <interface type='direct'><source dev='eth1' mode='bridge'/><link state='up'/></interface>
+      <watchdog model='i6300esb' action='poweroff'/><watchdog model='itco'/>
+      <memballoon model='virtio'><stats period='5'/></memballoon>
       <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>
       <graphics type='spice' port='5901' tlsPort='5902'><listen type='address' address='0.0.0.0'/></graphics>
-      <graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1'/>
+      <graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='hunter2'/>
     </devices></domain>`;
   expect(parseDomainXml(xml)).toEqual({
     name: 'web & mail',
@@ -142,9 +145,13 @@ it('a definition with everything is read', () => {
     type: 'kvm',
     vcpus: { current: 2, maximum: 4 },
     memoryKiB: 4 * 1024 * 1024,
+    currentMemoryKiB: 1,
     os: { type: 'hvm', arch: 'x86_64', machine: 'q35', boot: ['cdrom', 'hd'] },
     acpi: true,
-    interfaces: [{ mac: '52:54:00:aa:bb:cc', type: 'bridge', source: 'br0', target: 'vnet3', model: 'virtio' }],
+    interfaces: [
+      { mac: '52:54:00:aa:bb:cc', type: 'bridge', source: 'br0', target: 'vnet3', model: 'virtio', linkUp: false },
+      { mac: undefined, type: 'direct', source: 'eth1', target: undefined, model: undefined, linkUp: true },
+    ],
     graphics: [
       { type: 'spice', port: 5901, tlsPort: 5902, listen: '0.0.0.0' },
       { type: 'vnc', port: undefined, tlsPort: undefined, listen: '127.0.0.1' },
@@ -155,6 +162,11 @@ it('a definition with everything is read', () => {
       { device: 'cdrom', source: undefined, target: 'sdb', bus: 'sata' },
     ],
     hasAgentChannel: true,
+    watchdogs: [
+      { model: 'i6300esb', action: 'poweroff' },
+      { model: 'itco', action: 'reset' },
+    ],
+    balloon: { model: 'virtio', statsPeriodS: 5 },
   });
 });
 
@@ -163,11 +175,21 @@ it('a definition with the least has one processor and no devices', () => {
     uuid: '0f0e0d0c-0b0a-0908-0706-050403020100',
     vcpus: { current: 1, maximum: 1 },
     memoryKiB: 1024,
+    currentMemoryKiB: 1024,
     os: { arch: undefined, boot: [] },
     acpi: false,
     interfaces: [],
     hasAgentChannel: false,
+    watchdogs: [],
+    balloon: undefined,
   });
+});
+
+it.each([
+  ["<memballoon model='none'/>", undefined],
+  ["<memballoon model='virtio'/>", { model: 'virtio', statsPeriodS: 0 }],
+])('%s: a balloon that is none, and one whose guest is never asked, are told apart', (device, balloon) => {
+  expect(parseDomainXml(minimal(`<devices>${device}</devices>`)).balloon).toEqual(balloon);
 });
 
 it('the boot order of devices stands for the missing list of kinds', () => {

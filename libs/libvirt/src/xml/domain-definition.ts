@@ -11,6 +11,8 @@ export interface DomainDefinition {
   readonly vcpus: { readonly current: number; readonly maximum: number };
   /** The most it may have; what it has now is a balloon statistic. */
   readonly memoryKiB: number;
+  /** What its balloon leaves it, or shall: changes while it runs. The same as {@link memoryKiB} where nothing is said. */
+  readonly currentMemoryKiB: number;
   readonly os: {
     /** `hvm`, `exe`, ... */
     readonly type: string;
@@ -25,6 +27,23 @@ export interface DomainDefinition {
   readonly disks: readonly DomainDisk[];
   /** Whether it has the channel of the QEMU guest agent. */
   readonly hasAgentChannel: boolean;
+  readonly watchdogs: readonly DomainWatchdog[];
+  /** Undefined for a domain without one. */
+  readonly balloon: DomainBalloon | undefined;
+}
+
+export interface DomainWatchdog {
+  /** `i6300esb`, `itco`, `diag288`, ... */
+  readonly model: string;
+  /** What QEMU does when it fires: `reset`, `shutdown`, `poweroff`, `pause`, `none`, `dump`, `inject-nmi`. */
+  readonly action: string;
+}
+
+export interface DomainBalloon {
+  /** `virtio`, ...; a domain can say `none`, and then has none. */
+  readonly model: string;
+  /** How often the guest tells of its memory; 0 for never, and then libvirt knows nothing of the guest's inside. */
+  readonly statsPeriodS: number;
 }
 
 export interface DomainInterface {
@@ -37,8 +56,11 @@ export interface DomainInterface {
   /** The host's end, while the domain runs: `vnet0`. */
   readonly target: string | undefined;
   readonly model: string | undefined;
+  /** False when its cable is pulled (`<link state='down'/>`). */
+  readonly linkUp: boolean;
 }
 
+/** Its password is never read: libvirt gives it only to who asks for secrets, which we do not. */
 export interface DomainGraphics {
   /** `vnc`, `spice`, ... */
   readonly type: string;
@@ -63,12 +85,14 @@ export function parseDomainXml(xml: string): DomainDefinition {
   const domain = parseXml(xml);
   if (domain.name !== 'domain') throw lacking('domain', domain.name);
   const osType = need(domain, 'os', 'type');
+  const memory = need(domain, 'memory');
   return {
     name: need(domain, 'name').text,
     uuid: need(domain, 'uuid').text.trim().toLowerCase(),
     type: domain.attributes.get('type') ?? '',
     vcpus: readVcpus(domain),
-    memoryKiB: readKiB(need(domain, 'memory')),
+    memoryKiB: readKiB(memory),
+    currentMemoryKiB: readKiB(find(domain, 'currentMemory') ?? memory),
     os: {
       type: osType.text.trim(),
       arch: osType.attributes.get('arch'),
@@ -82,7 +106,21 @@ export function parseDomainXml(xml: string): DomainDefinition {
     hasAgentChannel: findAll(domain, 'devices', 'channel', 'target').some(
       ({ attributes }) => attributes.get('name') === 'org.qemu.guest_agent.0',
     ),
+    watchdogs: findAll(domain, 'devices', 'watchdog').map(readWatchdog),
+    balloon: readBalloon(domain),
   };
+}
+
+function readWatchdog({ attributes }: XmlElement): DomainWatchdog {
+  return { model: attributes.get('model') ?? '', action: attributes.get('action') ?? 'reset' };
+}
+
+function readBalloon(domain: XmlElement): DomainBalloon | undefined {
+  const element = find(domain, 'devices', 'memballoon');
+  const model = element?.attributes.get('model') ?? 'none';
+  if (element === undefined || model === 'none') return undefined;
+  const period = find(element, 'stats')?.attributes.get('period');
+  return { model, statsPeriodS: period === undefined ? 0 : readInteger(period, 'memballoon/stats/@period') };
 }
 
 function readVcpus(domain: XmlElement): DomainDefinition['vcpus'] {
@@ -144,6 +182,7 @@ function readInterface(element: XmlElement): DomainInterface {
     source: source?.get('network') ?? source?.get('bridge') ?? source?.get('dev'),
     target: find(element, 'target')?.attributes.get('dev'),
     model: find(element, 'model')?.attributes.get('type'),
+    linkUp: find(element, 'link')?.attributes.get('state') !== 'down',
   };
 }
 
