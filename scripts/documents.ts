@@ -5,6 +5,7 @@ import '@vedette/libvirt';
 import '@vedette/store/memory';
 import '@vedette/store/sqlite';
 import { openApiDocument } from '@vedette/api';
+import '@vedette/api/exporter';
 import '@vedette/host-monitor';
 import { asyncApiDocument, eventSchemaDocuments } from '@vedette/model';
 import { definedErrors } from '@vedette/runtime';

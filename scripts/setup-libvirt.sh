@@ -25,7 +25,7 @@ is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" 
 install_programs() {
   missing=
   for package in libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 dnsmasq-base iptables \
-    iproute2 util-linux cpio xz-utils; do
+    iproute2 util-linux cpio xz-utils openssl openssh-client netcat-openbsd; do
     is_installed "$package" || missing="$missing $package"
   done
   [ -n "$missing" ] || return 0
@@ -123,6 +123,17 @@ mkdir -p /dev/virtio-ports
 for port in /sys/class/virtio-ports/*; do
   name=$(cat "$port/name"); [ -z "$name" ] || ln -s "../$(basename "$port")" "/dev/virtio-ports/$name"
 done
+# The second serial port takes commands from the test, one a line behind a word of the test's choice, which marks where
+# the answer begins and ends. It does so before the agent answers, so that who waits for that need not wait for this.
+if stty -F /dev/ttyS1 raw -echo 2>/dev/null; then
+  exec 3<>/dev/ttyS1
+  while read -r token line <&3; do
+    echo "begin-$token" >&3
+    sh -c "$line" </dev/null >&3 2>&1
+    echo "end-$token $?" >&3
+  done &
+  exec 3>&-
+fi
 agent=/dev/virtio-ports/org.qemu.guest_agent.0
 [ ! -e $agent ] || qemu-ga -d -m virtio-serial -p $agent -t /run -f /run/qga.pid
 echo 'vedette guest is up'
@@ -131,5 +142,45 @@ SCRIPT
   chmod +x "$tree/init" "$tree/etc/udhcpc.sh" "$tree/sbin/shutdown"
 }
 
+# A server for ssh connections of the tests. Its package would enable a service: only the program is taken from it, and
+# the library that comes with no other package here.
+unpack_ssh_server() {
+  [ ! -x /usr/sbin/sshd ] || return 0
+  server="$root/.cache/testbed/ssh"
+  [ ! -x "$server/sshd" ] || return 0
+  echo 'setup-libvirt: unpacking an ssh server'
+  update_lists
+  unpacked=$(mktemp -d)
+  (cd "$unpacked" && apt download openssh-server libwrap0 >/dev/null) ||
+    fail 'could not download openssh-server and libwrap0'
+  for package in "$unpacked"/*.deb; do dpkg-deb -x "$package" "$unpacked/tree"; done
+  mkdir -p "$server/lib"
+  find "$unpacked/tree" -name 'libwrap.so.0*' -exec cp -P {} "$server/lib/" \;
+  cp "$unpacked/tree/usr/sbin/sshd" "$server/sshd"
+  rm -rf "$unpacked"
+  ! LD_LIBRARY_PATH="$server/lib" ldd "$server/sshd" | grep 'not found' ||
+    fail 'the ssh server needs the libraries named above'
+}
+
+# The exporter that ours is compared with. It is unpacked and not installed: its package enables and starts a service,
+# adds a user and wants an init system. All its program needs is libvirt0, which libvirt-clients brings.
+unpack_exporter() {
+  exporter="$root/.cache/testbed/exporter/prometheus-libvirt-exporter"
+  [ ! -x "$exporter" ] || return 0
+  update_lists
+  if ! apt-cache show prometheus-libvirt-exporter >/dev/null 2>&1; then
+    echo 'setup-libvirt: apt knows no prometheus-libvirt-exporter; the comparison with it is skipped'
+    return 0
+  fi
+  unpacked=$(mktemp -d)
+  (cd "$unpacked" && apt download prometheus-libvirt-exporter >/dev/null && dpkg-deb -x ./*.deb .) ||
+    fail 'could not download prometheus-libvirt-exporter'
+  mkdir -p "$(dirname "$exporter")"
+  mv "$unpacked/usr/bin/prometheus-libvirt-exporter" "$exporter"
+  rm -rf "$unpacked"
+}
+
 install_programs
 build_guest
+unpack_exporter
+unpack_ssh_server

@@ -8,6 +8,9 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** File descriptors of this process that the command gets as its numbers 3, 4, ... */
+  readonly descriptors?: readonly number[];
 }
 
 /**
@@ -21,19 +24,20 @@ export async function runCommand(
   options: CommandOptions = {},
 ): Promise<string> {
   const what = [command, ...args].join(' ');
-  const { timeoutMs = 30_000, signal, env = process.env } = options;
+  const { timeoutMs = 30_000, signal, env = process.env, cwd, descriptors = [] } = options;
   const deadline = { what, timeoutMs, ...(signal === undefined ? {} : { signal }) };
   return withDeadline(new RealClock(), deadline, async (abort) => {
     const child = spawn(command, args, {
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
       signal: abort,
       killSignal: 'SIGKILL',
+      ...(cwd === undefined ? {} : { cwd }),
     });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     const [code, killedBy] = await closed(child, what);
     if (code === 0) return Buffer.concat(stdout).toString();
     const said = Buffer.concat(stderr).toString().trim() || Buffer.concat(stdout).toString().trim();

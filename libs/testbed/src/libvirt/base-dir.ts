@@ -24,17 +24,34 @@ export async function makeBaseDir(): Promise<string> {
     });
   }
   await writeFile(join(base, 'owner'), `${process.pid} ${await startTicks(process.pid)}`);
-  for (const folder of ['run/libvirt', 'run/lock', 'etc/qemu/networks', 'lib', 'cache', 'log/qemu', 'xml', 'images']) {
+  for (const folder of [
+    'run/libvirt',
+    'run/lock',
+    'run/guests',
+    'etc/qemu/networks',
+    'lib',
+    'cache',
+    'log/qemu',
+    'xml',
+    'images',
+  ]) {
     await mkdir(join(base, folder), { recursive: true });
   }
   await symlink(guestImageDir, join(base, 'guest'));
   return base;
 }
 
-/** The settings of one private libvirtd; `settings` are added to libvirtd.conf and win over ours. */
+export type Settings = Readonly<Record<string, string | number>>;
+
+/**
+ * The settings of one private libvirtd: what is given is added to libvirtd.conf and qemu.conf and wins over ours.
+ *
+ * @param options `bridgeIsThere`: the default network uses the bridge that another libvirtd of the same network made
+ */
 export async function writeConfiguration(
   base: string,
-  settings: Readonly<Record<string, string | number>>,
+  settings: Settings,
+  options: { readonly qemuSettings?: Settings; readonly bridgeIsThere?: boolean } = {},
 ): Promise<{ readonly hostUuid: string }> {
   const hostUuid = randomUUID();
   const libvirtd = {
@@ -43,15 +60,19 @@ export async function writeConfiguration(
     unix_sock_ro_perms: '0777',
     auth_unix_ro: 'none',
     auth_unix_rw: 'none',
+    auth_tcp: 'none',
     listen_tls: 0,
     log_outputs: '3:file:/var/log/libvirt/libvirtd.log',
     ...settings,
   };
   await writeFile(join(base, 'etc/libvirtd.conf'), lines(libvirtd));
   // Guests run as root of the namespaces, without what needs the machine's help: security labels, virtlogd, private /dev.
-  const qemu = { user: 'root', group: 'root', security_driver: 'none', stdio_handler: 'file' };
+  const qemu = { user: 'root', group: 'root', security_driver: 'none', stdio_handler: 'file', ...options.qemuSettings };
   await writeFile(join(base, 'etc/qemu.conf'), `${lines(qemu)}namespaces = []\n`);
-  await writeFile(join(base, 'etc/qemu/networks/default.xml'), DEFAULT_NETWORK);
+  await writeFile(
+    join(base, 'etc/qemu/networks/default.xml'),
+    options.bridgeIsThere ? NEIGHBOURS_NETWORK : DEFAULT_NETWORK,
+  );
   return { hostUuid: String(libvirtd.host_uuid) };
 }
 
@@ -65,7 +86,14 @@ const DEFAULT_NETWORK = `<network>
 </network>
 `;
 
-function lines(settings: Readonly<Record<string, string | number>>): string {
+const NEIGHBOURS_NETWORK = `<network>
+  <name>default</name>
+  <forward mode='bridge'/>
+  <bridge name='virbr0'/>
+</network>
+`;
+
+function lines(settings: Settings): string {
   return Object.entries(settings)
     .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
     .join('');

@@ -22,13 +22,21 @@ if [ -e /dev/kvm ]; then
   mount --bind "$base/no-kvm" /dev/kvm
   mount -o remount,bind,ro /dev/kvm
 fi
-# Debian's libvirtd insists on the user that guests run as by default, which only the package of its service makes.
+# Debian's libvirtd insists on the user that guests run as by default, which only the package of its service makes; an
+# ssh server on a user of its own; and it lets nobody in whose password is locked, though he has a key.
+for file in passwd group shadow; do cp "/etc/$file" "$base/$file"; done
+chmod 600 "$base/shadow"
 if ! getent passwd libvirt-qemu >/dev/null; then
-  for file in passwd group; do cp "/etc/$file" "$base/$file"; done
   echo 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin' >>"$base/passwd"
   echo 'libvirt-qemu:x:64055:' >>"$base/group"
-  for file in passwd group; do mount --bind "$base/$file" "/etc/$file"; done
 fi
+if ! getent passwd sshd >/dev/null; then
+  echo 'sshd:x:64056:65534::/run/sshd:/usr/sbin/nologin' >>"$base/passwd"
+fi
+sed -i 's/^root:[^:]*:/root:*:/' "$base/shadow"
+# bash reads the .bashrc of whoever runs the tests when an ssh server starts it.
+sed -i '/^root:/s|:[^:]*$|:/bin/sh|' "$base/passwd"
+for file in passwd group shadow; do mount --bind "$base/$file" "/etc/$file"; done
 ip link set lo up
 
 echo "ready $outer_pid"

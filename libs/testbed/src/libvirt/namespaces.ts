@@ -3,6 +3,12 @@ import { type CommandOptions, runCommand } from '../command.ts';
 import { type RunningProcess, startProcess } from '../process.ts';
 import { systemEnv, unshareFlags } from './availability.ts';
 
+export interface NamespacesOptions {
+  /** Shares the network namespace of these, which need not outlive the new ones. */
+  readonly networkOf?: Namespaces;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Private mount, network, process and IPC namespaces over a base folder (see init.sh). Everything run in them, however
  * it detached itself, ends with them; they end with {@link end} or with the test process.
@@ -17,21 +23,26 @@ export class Namespaces {
     this.initPid = initPid;
   }
 
-  static async create(base: string, signal?: AbortSignal): Promise<Namespaces> {
+  static async create(base: string, options: NamespacesOptions = {}): Promise<Namespaces> {
+    const { networkOf, signal } = options;
     let initPid = 0;
-    const init = await startProcess({
+    const unshare = ['unshare', ...unshareFlags.filter((flag) => networkOf === undefined || flag !== '--net')];
+    const joined = networkOf === undefined ? [] : ['nsenter', `--net=/proc/${networkOf.initPid}/ns/net`, '--'];
+    const init = ['bash', join(import.meta.dirname, 'init.sh'), base];
+    const [command = '', ...args] = [...joined, ...unshare, ...init];
+    const process = await startProcess({
       name: 'namespaces of libvirt',
-      command: 'unshare',
-      args: [...unshareFlags, 'bash', join(import.meta.dirname, 'init.sh'), base],
+      command,
+      args,
       env: systemEnv,
-      ready: async (process, abort) => {
-        const match = await process.line(/^ready (\d+)$/m, abort);
+      ready: async (started, abort) => {
+        const match = await started.line(/^ready (\d+)$/m, abort);
         initPid = Number(match[1]);
       },
       readyTimeoutMs: 10_000,
       ...(signal === undefined ? {} : { signal }),
     });
-    return new Namespaces(init, initPid);
+    return new Namespaces(process, initPid);
   }
 
   /** The file system as processes in the namespaces see it, for readers outside: their /run, /proc, /sys. */
