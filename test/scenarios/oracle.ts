@@ -1,4 +1,4 @@
-import { type FleetEvent, isActive, isMigrating, type ObserverEvent } from '@vedette/model';
+import { type FleetEvent, isActive, isMigrating, type ObserverEvent, type Version } from '@vedette/model';
 import type { VMDetail } from '@vedette/store';
 import type { Aftermath, Trouble } from './storm.ts';
 import type { World } from './world.ts';
@@ -97,6 +97,8 @@ async function truths(world: World, told: ReadonlyMap<string, readonly VMChanged
       ...stateFaults(world, record),
       ...addressFaults(world, record),
       ...sightingFaults(world, record),
+      ...conditionFaults(world, record),
+      ...incarnationFaults(world, record, told.get(vm) ?? []),
       ...toldFaults(record, told.get(vm)?.at(-1)),
     ];
     if (found.length > 0) wrong.push(`${vm}: ${found.join('; ')}\n${storyOf(world, vm)}`);
@@ -149,6 +151,44 @@ function sightingFaults(world: World, { id, sightings }: VMDetail): string[] {
       ? []
       : [`${observer} is taken to have it ${has}, it has it ${is}`];
   });
+}
+
+/** What each host that has the VM says is wrong with it: what is. Nobody reads what one said that no longer has it. */
+function conditionFaults(world: World, { id, sightings }: VMDetail): string[] {
+  return sightings.flatMap(({ observer, registers }) => {
+    const has = (registers.conditions?.value ?? []).join(' ');
+    const view = world.fleet.host(observer).vmAt(id, world.nowMs);
+    const is = (view?.patch?.conditions ?? []).join(' ');
+    return view === undefined || has === is ? [] : [`${observer} is taken to see conditions "${has}", it sees "${is}"`];
+  });
+}
+
+/**
+ * A birth may be lost with a reply that never came; but each incarnation is told, and begins with a birth that somebody
+ * told of, or after the VM was gone.
+ */
+function incarnationFaults(world: World, { id, incarnation }: VMDetail, told: readonly VMChanged[]): string[] {
+  const seen = told.map(({ data }) => data.incarnation);
+  const rises = seen.every((one, at) => at === 0 || one >= (seen[at - 1] ?? 0));
+  const births = birthsOf(world, id).size;
+  const ends = told.filter(({ data }) => data.state === 'gone').length;
+  return [
+    ...(rises && (seen.at(-1) ?? 1) === incarnation
+      ? []
+      : [`told ${seen.join(' ')}, it is incarnation ${incarnation}`]),
+    ...(incarnation <= 1 + births + ends ? [] : [`incarnation ${incarnation} of ${births} births and ${ends} ends`]),
+  ];
+}
+
+/** Every birth of the VM that any host told of, each once. */
+function birthsOf(world: World, vm: string): ReadonlySet<string> {
+  const births = new Set<string>();
+  const add = (host: string, born: Version | null | undefined) => {
+    if (born) births.add(`${host}/${born.epoch}/${born.seq}`);
+  };
+  for (const { data } of world.told('VMStateChanged', vm)) add(data.host, data.value.born);
+  for (const { data } of world.told('HostSnapshot')) add(data.host, data.columns.born?.[data.columns.vm.indexOf(vm)]);
+  return births;
 }
 
 function toldFaults({ vmVersion, truth }: VMDetail, last: VMChanged | undefined): string[] {

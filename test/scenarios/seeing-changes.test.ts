@@ -83,8 +83,9 @@ describe('seeing changes', () => {
     expect(await addressesOf(bare)).toEqual([]);
   });
 
-  it('S4: nothing changes for an hour: no event at all, and no section is fetched', async () => {
-    await using world = await World.begin();
+  it('S4: nothing changes for an hour: no event but volatile samples, of stated size, and no section is fetched', async () => {
+    const vms = 40;
+    await using world = await World.begin({ hosts: 2, vmsPerHost: vms });
     await world.pass(10_000);
     world.forget();
     const fetchedBefore = world.monitor.counters.sectionFetches;
@@ -92,6 +93,16 @@ describe('seeing changes', () => {
     expect(world.changesTold).toEqual([]);
     expect(world.monitor.counters.sectionFetches).toBe(fetchedBefore);
     expect(world.monitor.counters.polls).toBeGreaterThan(2 * 1_000);
+    const ofVMs = world.told('VMStatsSampled');
+    expect(ofVMs).toHaveLength(2 * 240); // every 15 s
+    expect(world.told('HostStatsSampled')).toHaveLength(2 * 240);
+    const withDevices = ofVMs.filter(({ data }) => data.columns.devices !== undefined);
+    expect(withDevices).toHaveLength(2 * 12); // every 5 min
+    const bytes = (events: readonly object[]) => Buffer.byteLength(JSON.stringify(events));
+    const perSample = bytes(ofVMs.filter((one) => !withDevices.includes(one))) / (ofVMs.length - withDevices.length);
+    expect(perSample / vms).toBeLessThan(130);
+    expect(bytes(withDevices) / withDevices.length / vms).toBeLessThan(900);
+    expect(bytes(world.told('HostStatsSampled')) / (2 * 240)).toBeLessThan(700);
   });
 
   it('S5: a guest reboots: one rebooting, one running', async () => {

@@ -1,5 +1,5 @@
-import { isActive } from '@vedette/model';
-import { type Churn, migrate, type ScriptEntry } from '@vedette/simulation';
+import { conditionNames, isActive } from '@vedette/model';
+import { type Churn, migrate, recreate, type ScriptEntry } from '@vedette/simulation';
 import { World } from './world.ts';
 
 /** A span of simulated time in which something was wrong with a host, or with us (`host` undefined). */
@@ -45,7 +45,7 @@ export async function weather(seed: number): Promise<Aftermath> {
     delta: seed % 4 < 2,
     latencyMs: [1, 20, 400][seed % 3] ?? 1,
   });
-  const storm = new Storm(world, chance);
+  const storm = new Storm(world, chance, chanceOf(seed + 7_919));
   await storm.rage();
   await storm.heal();
   freeze(world);
@@ -57,13 +57,16 @@ class Storm {
   readonly troubles: Trouble[] = [];
   readonly #world: World;
   readonly #chance: Chance;
+  /** Of what came later than the rest: the storms of a seed stay what they were. */
+  readonly #moreChance: Chance;
   readonly #heals: Array<{ readonly atMs: number; readonly heal: () => void }> = [];
   readonly #busyUntilMs = new Map<string, number>();
   #created = 0;
 
-  constructor(world: World, chance: Chance) {
+  constructor(world: World, chance: Chance, moreChance: Chance) {
     this.#world = world;
     this.#chance = chance;
+    this.#moreChance = moreChance;
   }
 
   async rage(): Promise<void> {
@@ -71,7 +74,23 @@ class Storm {
     while (this.#world.nowMs < endMs) {
       await this.#passTo(this.#world.nowMs + this.#chance.between(200, 4_000));
       await this.#strike();
+      this.#strikeDetails();
     }
+  }
+
+  /** What is wrong with a VM changes, or it is another one under its UUID. */
+  #strikeDetails(): void {
+    const chance = this.#moreChance;
+    const { nowMs: atMs, fleet } = this.#world;
+    const host = chance.pick(fleet.hostIds());
+    const there = fleet.host(host).at(atMs);
+    if (there.length === 0) return;
+    const { vm } = chance.pick(there).identity;
+    const draw = chance.unit();
+    if (draw < 0.5) {
+      const conditions = conditionNames.filter(() => chance.unit() < 0.4).toSorted();
+      this.#world.script({ kind: 'conditions', atMs, vm, conditions });
+    } else if (draw < 0.65) this.#world.script(recreate({ vm, host, atMs }));
   }
 
   /** Every fault ends. */
@@ -112,8 +131,8 @@ class Storm {
       { kind: 'hang' },
       { kind: 'half-reply' },
       { kind: 'slow', delayMs: this.#chance.between(500, 12_000) },
-      { kind: 'slow', delayMs: this.#chance.between(500, 12_000), only: ['guestDetails', 'config', 'info'] },
-      { kind: 'refuse', only: ['guestDetails', 'config'] },
+      { kind: 'slow', delayMs: this.#chance.between(500, 12_000), only: ['guestDetails', 'config', 'info', 'status'] },
+      { kind: 'refuse', only: ['guestDetails', 'config', 'status'] },
       { kind: 'foreign' },
       { kind: 'foreign', as: this.#host() },
       { kind: 'two-agents' },

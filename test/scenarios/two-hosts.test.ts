@@ -73,6 +73,17 @@ describe('two hosts, one VM', () => {
     expect(world.truths(vm)).toEqual([`state:migrating_out@${h1}`, `state:running@${h1}`]);
   });
 
+  it('M2: after an aborted migration the source is believed at once: its destination never had the VM', async () => {
+    const { world, vm, h1, h2 } = await worldWith();
+    await using _world = world;
+    world.script(abortMigration({ vm, from: h1, to: h2, atMs: world.nowMs + 300 }));
+    await world.pass(2 * minute);
+    world.forget();
+    world.setState(0, vm, 'stopped');
+    await world.pass(minute);
+    expect(world.truths(vm)).toEqual([`stopped:stopped@${h1}`, `addresses:stopped@${h1}`]);
+  });
+
   it('M3: the destination dies during the migration: unknown, not gone', async () => {
     const { world, vm, h1, h2 } = await worldWith();
     await using _world = world;

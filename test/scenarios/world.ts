@@ -1,7 +1,15 @@
 import type { Bus } from '@vedette/bus';
 import { createMemoryBroker } from '@vedette/bus/memory';
 import { createHostMonitor, type HostMonitor, type MonitorConfig } from '@vedette/host-monitor';
-import type { FleetEvent, HostCoverage, MarkCast, ObserverEvent, VMState } from '@vedette/model';
+import type {
+  FleetEvent,
+  HostCoverage,
+  HostStatsSampled,
+  MarkCast,
+  ObserverEvent,
+  VMState,
+  VMStatsSampled,
+} from '@vedette/model';
 import { SimulatedClock } from '@vedette/runtime/simulated-clock';
 import { createFleet, type Fleet, type FleetOptions, type ScriptEntry, simulationDriver } from '@vedette/simulation';
 import type { Store } from '@vedette/store';
@@ -9,9 +17,16 @@ import { createMemoryStore } from '@vedette/store/memory';
 import { silentLogger } from '@vedette/telemetry';
 import { createUpdater, type Updater, type UpdaterConfig } from '@vedette/updater';
 
-type AnyEvent = ObserverEvent | FleetEvent | HostCoverage | MarkCast;
+type AnyEvent = ObserverEvent | FleetEvent | HostCoverage | MarkCast | VMStatsSampled | HostStatsSampled;
 type EventType = AnyEvent['type'];
 type Named<N extends string> = Extract<AnyEvent, { type: `vedette.${N}.v1` }>;
+
+const volatileTypes: ReadonlySet<EventType> = new Set([
+  'vedette.HostCoverage.v1',
+  'vedette.MarkCast.v1',
+  'vedette.VMStatsSampled.v1',
+  'vedette.HostStatsSampled.v1',
+]);
 
 export interface WorldOptions extends Partial<FleetOptions> {
   readonly monitor?: Partial<MonitorConfig>;
@@ -124,8 +139,7 @@ export class World implements AsyncDisposable {
 
   /** Everything but samples, coverage and marks: what must not exist where nothing happened. */
   get changesTold(): AnyEvent[] {
-    const volatile = new Set<string>(['vedette.HostCoverage.v1', 'vedette.MarkCast.v1']);
-    return this.heard.filter((event) => !volatile.has(event.type));
+    return this.heard.filter((event) => !volatileTypes.has(event.type));
   }
 
   forget(): void {
@@ -155,6 +169,11 @@ export class World implements AsyncDisposable {
     const former = this.monitor;
     await this.startMonitor();
     return former;
+  }
+
+  /** The monitor no longer watches a host, as it does once it hears that the host was removed. */
+  endWatching(host: string): Promise<void> {
+    return this.#finish(this.monitor.removeHost(host));
   }
 
   async startMonitor(): Promise<void> {

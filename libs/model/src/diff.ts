@@ -8,7 +8,7 @@ import type {
   StateValue,
 } from './registers.ts';
 import type { VMState } from './states.ts';
-import { compareVersions } from './versions.ts';
+import { compareVersions, zeroVersion } from './versions.ts';
 
 /**
  * What differs between the value of a register last published and the one now seen: exactly what the event carries
@@ -30,7 +30,7 @@ export interface StateDifference {
 }
 
 /**
- * State: differs when the state, its reason, the last present state or the activation does. Reasons are words of ours
+ * State: differs when the state, its reason, the last present state, the activation or the birth does. Reasons are words of ours
  * (raw-states/), chosen so that each change of one is worth an event; an empty one says nothing (D3: a hypervisor that
  * flits between running and blocked gives no reason for it). Raw values that map to the same state and reason give no
  * event, nor does `held`, which says how the former event travelled; the value held then stays as it is.
@@ -41,8 +41,14 @@ export function diffState(held: StateValue | undefined, seen: StateValue): State
     held.state === seen.state &&
     (seen.reason === '' || held.reason === seen.reason) &&
     (seen.lastPresent === undefined || held.lastPresent === seen.lastPresent) &&
-    compareVersions(held.activation, seen.activation) === 0;
-  return same ? undefined : { from: held.state, to: seen.state, value: seen };
+    compareVersions(held.activation, seen.activation) === 0 &&
+    (seen.born === undefined || compareVersions(held.born ?? zeroVersion, seen.born) === 0);
+  return same ? undefined : { from: held.state, to: seen.state, value: withBirth(held, seen) };
+}
+
+/** D3: that the VM was once defined anew stays known; only another birth replaces it. */
+function withBirth({ born }: StateValue, seen: StateValue): StateValue {
+  return born === undefined || seen.born !== undefined ? seen : { ...seen, born };
 }
 
 export interface AddressesDifference {

@@ -8,9 +8,11 @@ import {
   eventSchemas,
   type FleetEvent,
   type HostCoverage,
+  type HostStatsSampled,
   type MarkCast,
   type ObserverEvent,
   type SnapshotColumns,
+  type VMStatsSampled,
 } from './events.ts';
 import { isIdentifier } from './identifiers.ts';
 import type { AddressesValue, ConditionsValue, StateValue } from './registers.ts';
@@ -21,8 +23,8 @@ import { compareVersions, type Version, zeroVersion } from './versions.ts';
  *
  * E1. Every identifier satisfies `isIdentifier`; subject, id and `dataschema` are those that follow from the data: an
  *     event cannot speak for another VM or host than it was published for.
- * E2. An observer's version is one that can have been minted (epoch and seq from 1 on), and no activation is younger
- *     than the event that tells of it.
+ * E2. An observer's version is one that can have been minted (epoch and seq from 1 on), and no activation or birth is
+ *     younger than the event that tells of it.
  * E3. Values are canonical: addresses and conditions sorted, each once; columns of equal length, each VM once.
  */
 
@@ -44,6 +46,11 @@ export function decodeHostCoverage(document: Uint8Array | string): Result<HostCo
 /** Never throws. */
 export function decodeMarkCast(document: Uint8Array | string): Result<MarkCast> {
   return decodeOneOf(markRules, document) as Result<MarkCast>;
+}
+
+/** Samples as they came from the bus. Never throws. */
+export function decodeStats(document: Uint8Array | string): Result<VMStatsSampled | HostStatsSampled> {
+  return decodeOneOf(statsRules, document) as Result<VMStatsSampled | HostStatsSampled>;
 }
 
 interface Problem {
@@ -123,7 +130,8 @@ const observerRules: Rules = {
     verify: (data) =>
       observed(data) ??
       (data.value.state === data.to ? undefined : { path: '/data/value/state', message: 'is not the state in `to`' }) ??
-      activation('/data/value/activation', data.value, data.version),
+      activation('/data/value/activation', data.value, data.version) ??
+      birth('/data/value/born', data.value.born, data.version),
   },
   IPChanged: {
     id: observedId,
@@ -184,6 +192,11 @@ const markRules: Rules = {
   MarkCast: { verify: (data) => identifiers('/data/realms', data.realms) },
 };
 
+const statsRules: Rules = {
+  VMStatsSampled: { verify: (data) => identifier('/data/host', data.host) ?? rows(data.columns) },
+  HostStatsSampled: { verify: (data) => identifier('/data/host', data.host) },
+};
+
 /** Parts carry consecutive seqs and name the version of the last. */
 function partOfSnapshot(data: EventData<'HostSnapshot'>): Problem | undefined {
   const { version, snapshot, part, parts } = data;
@@ -194,24 +207,31 @@ function partOfSnapshot(data: EventData<'HostSnapshot'>): Problem | undefined {
 }
 
 function columns(columns: SnapshotColumns, snapshot: Version): Problem | undefined {
-  const { vm } = columns;
-  for (const [name, column] of Object.entries(columns)) {
-    if (column.length !== vm.length) return { path: `/data/columns/${name}`, message: `has not ${vm.length} entries` };
-  }
-  const ids = identifiers('/data/columns/vm', vm);
-  if (ids !== undefined) return ids;
-  if (new Set(vm).size !== vm.length) return { path: '/data/columns/vm', message: 'names a VM twice' };
-  for (let row = 0; row < vm.length; row++) {
+  const shape = rows(columns);
+  if (shape !== undefined) return shape;
+  for (let row = 0; row < columns.vm.length; row++) {
     const problem = rowOf(columns, row, snapshot);
     if (problem !== undefined) return problem;
   }
   return undefined;
 }
 
+/** E3 of any columns: of equal length, each VM once. */
+function rows(columns: { readonly vm: readonly string[] }): Problem | undefined {
+  const { vm } = columns;
+  for (const [name, column] of Object.entries(columns) as Array<[string, readonly unknown[]]>) {
+    if (column.length !== vm.length) return { path: `/data/columns/${name}`, message: `has not ${vm.length} entries` };
+  }
+  const ids = identifiers('/data/columns/vm', vm);
+  if (ids !== undefined) return ids;
+  return new Set(vm).size === vm.length ? undefined : { path: '/data/columns/vm', message: 'names a VM twice' };
+}
+
 function rowOf(columns: SnapshotColumns, row: number, snapshot: Version): Problem | undefined {
   const since = { activation: columns.activation[row] ?? zeroVersion };
   return (
     activation(`/data/columns/activation/${row}`, since, snapshot) ??
+    birth(`/data/columns/born/${row}`, columns.born?.[row] ?? undefined, snapshot) ??
     canonical(`/data/columns/addresses/${row}`, columns.addresses[row] ?? []) ??
     sortedOnce(`/data/columns/conditions/${row}`, columns.conditions[row] ?? [])
   );
@@ -235,6 +255,13 @@ function activation(path: string, value: Pick<StateValue, 'activation'>, told: V
   if (compareVersions(value.activation, zeroVersion) === 0) return undefined;
   if (compareVersions(value.activation, told) > 0) return { path, message: 'is younger than the event' };
   return minted(path, value.activation);
+}
+
+/** Left out, or minted and not younger than what tells of it. */
+function birth(path: string, born: Version | undefined, told: Version): Problem | undefined {
+  if (born === undefined) return undefined;
+  if (compareVersions(born, told) > 0) return { path, message: 'is younger than the event' };
+  return minted(path, born);
 }
 
 function canonical(path: string, addresses: AddressesValue): Problem | undefined {

@@ -7,10 +7,10 @@ import { compareVersions, type Version, zeroVersion } from './versions.ts';
  * Merging what observers say (I4).
  *
  * M1. A register takes the value of the highest version it has met; nothing else about the order counts.
- * M2. Of activations the higher wins, of equal ones the lower stream position; this holds for events whose register
- *     is refused as old too.
+ * M2. Of activations the higher wins, of equal ones the lower stream position; of births the higher. This holds for
+ *     events whose register is refused as old too.
  * M3. Hence any order of delivery, with any repetition, among any number of writers, ends in the same registers,
- *     activation and term. (Not in the same mark: that is a fact about the commit.)
+ *     activation, term and birth. (Not in the same mark: that is a fact about the commit.)
  * M4. Documents are outside all this: whoever keeps them keeps them apart, by hash, since a snapshot carries hashes
  *     only; one that is missing under a known hash is asked for again.
  */
@@ -29,7 +29,7 @@ export interface MergeOutcome {
   readonly sighting: Sighting;
   /**
    * Registers whose version advanced. Where it is empty the sighting may still have moved: an event refused as old can
-   * tell an earlier position of the activation (M2), and that has to be written and resolved as well.
+   * tell an earlier position of the activation, or a birth (M2), and that has to be written and resolved as well.
    */
   readonly advanced: readonly RegisterName[];
 }
@@ -42,8 +42,15 @@ export function mergeSighting(held: Sighting | undefined, observer: string, upda
     if (setIfNewer(registers, name, update)) advanced.push(name);
   }
   const { activation, term } = mergeActivation(held, update);
+  const born = mergeBirth(held?.born, update.values.state?.born);
   const committedMark = advanced.includes('state') ? markOf(held, update) : (held?.committedMark ?? update.mark);
-  return { sighting: { observer, registers: registers as Registers, activation, term, committedMark }, advanced };
+  const sighting = { observer, registers: registers as Registers, activation, term, committedMark };
+  return { sighting: born === undefined ? sighting : { ...sighting, born }, advanced };
+}
+
+function mergeBirth(held: Version | undefined, told: Version | undefined): Version | undefined {
+  if (held === undefined || told === undefined) return held ?? told;
+  return compareVersions(told, held) > 0 ? told : held;
 }
 
 /**

@@ -216,12 +216,18 @@ function deleted(deciding: Sighting, { hypervisors, providers, context }: Known)
   return settled(deciding, { state: 'gone', lastState: lastPresentOf(deciding), detail });
 }
 
-/**
- * The mark that an answer must be younger than to say anything about a VM as it is known now: not only the deciding
- * absence counts, which may be old, but also what another host said since (it may just have let go of the VM).
- */
+/** The mark that an echo must be above to say that all these sightings still stand. */
 export function lastCommittedMark(sightings: readonly Sighting[]): number {
   return sightings.reduce((mark, { committedMark }) => Math.max(mark, committedMark), 0);
+}
+
+/**
+ * The mark that an answer must be above to confirm an absence: not only the deciding one counts, which may be old, but
+ * also what another host said since (it may just have let go of the VM). A host that has it down has let go of nothing,
+ * so that a VM defined where everybody knows it to be gone needs no new confirmation.
+ */
+export function absenceMark(sightings: readonly Sighting[]): number {
+  return lastCommittedMark(sightings.filter((sighting) => !isDown(sighting)));
 }
 
 /** R6 */
@@ -230,7 +236,7 @@ function resolveAbsent(deciding: Sighting, known: Known): Resolution {
   const realm = context.observer(deciding.observer)?.realm ?? '';
   const listing = providers.filter((sighting) => !hasLeft(sighting) && !removed(sighting, context));
   const waitingFor = [
-    ...context.unanswered(realm, lastCommittedMark(hypervisors)),
+    ...context.unanswered(realm, absenceMark(hypervisors)),
     ...listing.map((sighting) => sighting.observer),
   ];
   const lastState = lastPresentOf(deciding);

@@ -9,6 +9,8 @@ export interface Sighting {
   readonly activation: Version;
   /** Where in the stream that activation was first heard of; 0 when its event was held. Orders sightings. */
   readonly term: number;
+  /** The newest birth heard of (`born` of the state register), also from events refused as old; left out: none. */
+  readonly born?: Version;
   /** The highest mark cast when the present state was committed: only a later one can confirm it. */
   readonly committedMark: number;
 }

@@ -67,6 +67,14 @@ export function isActive(state: VMState): boolean {
   return stateClasses[state] === 'active';
 }
 
+/**
+ * Active here, and not only on its way here: what gives a sighting its activation. A move that fails leaves the VM
+ * where it was all the time, and what was seen of it at its destination must not outrank that.
+ */
+export function hasArrived(state: VMState): boolean {
+  return isActive(state) && state !== 'migrating_in';
+}
+
 export function isMigrating(state: VMState): boolean {
   return state === 'migrating_out' || state === 'migrating_in';
 }

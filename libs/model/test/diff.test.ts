@@ -25,6 +25,10 @@ const stateValues: fc.Arbitrary<StateValue> = fc.record({
   activation: fc.constantFrom(version(1), version(2)),
   held: fc.boolean(),
 });
+const bornValues = fc.tuple(stateValues, fc.constantFrom(undefined, version(1), version(2))).map(([value, born]) => ({
+  ...value,
+  ...(born === undefined ? {} : { born }),
+}));
 
 const addressLists = fc
   .array(
@@ -60,6 +64,15 @@ describe('state', () => {
     expect(diffState(held, { ...held, activation: version(7) })).toMatchObject({ from: 'running', to: 'running' });
   });
 
+  it('M8: another birth in the same state is told; to say nothing of one neither differs nor wipes it', () => {
+    const former = stateValue('running', { born: version(3) });
+    const anew = stateValue('running', { born: version(7) });
+    expect(diffState(stateValue('running'), former)).toMatchObject({ from: 'running', to: 'running', value: former });
+    expect(diffState(former, anew)?.value).toEqual(anew);
+    expect(diffState(former, stateValue('running'))).toBeUndefined();
+    expect(diffState(former, stateValue('paused'))?.value).toEqual(stateValue('paused', { born: version(3) }));
+  });
+
   it('S9: other raw values of the same state and reason are not told, nor how the former event travelled', () => {
     const held = stateValue('running', { reason: 'booted' });
     expect(diffState(held, { ...held, raw: { state: '2', reason: '0' }, held: true })).toBeUndefined();
@@ -73,10 +86,11 @@ describe('state', () => {
 
   it('does not differ from itself, and otherwise gives what is seen', () => {
     fc.assert(
-      fc.property(stateValues, stateValues, (held, seen) => {
+      fc.property(bornValues, bornValues, (held, seen) => {
         expect(diffState(held, held)).toBeUndefined();
         const difference = diffState(held, seen);
-        if (difference !== undefined) expect(difference).toEqual({ from: held.state, to: seen.state, value: seen });
+        const value = { ...('born' in held ? { born: held.born } : {}), ...seen };
+        if (difference !== undefined) expect(difference).toEqual({ from: held.state, to: seen.state, value });
         else expect(held.state).toBe(seen.state);
       }),
     );

@@ -50,6 +50,15 @@ describe('merge', () => {
     expect(again.sighting).toEqual(merged(update));
   });
 
+  it('M2 of merge, M8: of births the higher counts, also one that comes too late to set the register', () => {
+    const born = (seq: number) => stateValue('stopped', { born: version(seq) });
+    const late = merged(told(9, { state: stateValue('stopped') }), told(4, { state: born(4) }));
+    expect([late.born, late.registers.state?.version]).toEqual([version(4), version(9)]);
+    expect(merged(told(6, { state: born(6) }), told(4, { state: born(4) })).born).toEqual(version(6));
+    expect(merged(told(4, { state: born(4) }), told(6, { addresses: [] })).born).toEqual(version(4));
+    expect('born' in merged(told(4, { state: stateValue('stopped') }))).toBe(false);
+  });
+
   it('says which registers advanced', () => {
     const held = merged(told(3, { state: running(3), addresses: [] }));
     expect(mergeSighting(held, 'h1', told(4, { state: running(3), conditions: [] })).advanced).toEqual([

@@ -308,6 +308,26 @@ describe('resolve', () => {
       });
     });
 
+    it('M8: everybody has confirmed it: defined anew elsewhere it is down at once, without another round', () => {
+      const world = { h1: view({ echoedMark: 4 }), h2: view({ echoedMark: 4 }) };
+      const defined = sighting('h2', 'stopped', { term: 0, committedMark: 9 });
+      expect(resolved([absent, defined], world)).toMatchObject({ state: 'stopped', decides: 'h2' });
+    });
+
+    it('M6: what runs where nobody can look asks everybody anew, however old the absence is', () => {
+      const world = {
+        h1: view({ echoedMark: 4 }),
+        h2: view({ echoedMark: 4 }),
+        h3: view({ observable: false, echoedMark: 4 }),
+      };
+      const leftover = sighting('h2', 'stopped', { term: 3 });
+      const hidden = sighting('h3', 'running', { term: 0, committedMark: 7 });
+      expect(resolved([absent, leftover, hidden], world)).toMatchObject({
+        state: 'unknown',
+        waitingFor: ['h1', 'h2', 'h3'],
+      });
+    });
+
     it('names three at most', () => {
       const world = Object.fromEntries(['h1', 'h2', 'h3', 'h4', 'h5'].map((id) => [id, view()]));
       const verdict = resolved([absent], world);

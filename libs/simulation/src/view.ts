@@ -19,6 +19,8 @@ export interface DetailPatch {
   readonly name?: string;
   readonly addresses?: readonly AddressReport[];
   readonly conditions?: ConditionsValue;
+  /** How often it was removed and defined anew. */
+  readonly recreations?: number;
   readonly sections?: { readonly [S in SectionName]?: SectionPatch };
 }
 
@@ -51,6 +53,11 @@ export function sameDetails(a: VmView, b: VmView): boolean {
     a.configVersion === b.configVersion &&
     a.patch?.version === b.patch?.version
   );
+}
+
+/** How often the VM was removed and defined anew under its UUID. */
+export function recreationsOf(view: VmView): number {
+  return view.patch?.recreations ?? 0;
 }
 
 /** What the simulated agent gives as reason, and as the raw state, of each state. */

@@ -32,12 +32,24 @@ import type {
 
 // ---- Observers -----------------------------------------------------------------------------------------------
 
+/**
+ * Who last named a host. What the configuration named ends with its entry; what a person added while the process ran
+ * stays until a person removes it (ADR 0010).
+ */
+export type HostOrigin = 'configuration' | 'person';
+
+/** The author of a removal that followed from the configuration; any other is a person, whose word is kept (N11). */
+export const configurationAuthor = 'configuration';
+
 export interface HostRegistration {
+  /** Never begins with `@`, which marks providers. */
   readonly id: string;
   readonly name: string;
   readonly realm: string;
   /** How to reach it; the scheme names the fetcher. Never contains a secret. */
   readonly url: string;
+  /** Default `configuration`. */
+  readonly origin?: HostOrigin;
 }
 
 /** What an observer begins with: its epoch, and what it published before. */
@@ -104,6 +116,9 @@ export interface VMDetail extends VMRecord {
 }
 
 export interface HostRecord extends HostRegistration {
+  readonly origin: HostOrigin;
+  /** The author of its removal, who stands for a tombstone until it is registered again; undefined: it was not removed. */
+  readonly removedBy: string | undefined;
   readonly hostVersion: number;
   readonly state: FleetHostState;
   readonly mode: HostMode;
@@ -190,8 +205,8 @@ export interface Store extends AsyncDisposable {
   identity(): Promise<StoreIdentity>;
 
   /**
-   * Adds or updates hosts (name, realm, URL); one that was removed is watched again. Each new or changed one gives a
-   * HostChanged. Ids and realms must satisfy `isIdentifier`.
+   * Adds or updates hosts (name, realm, URL, origin); one that was removed is watched again, in mode `active`. Each new
+   * or changed one gives a HostChanged, but for an origin that changed, which is nobody else's matter. Ids and realms must satisfy `isIdentifier`.
    *
    * @throws VedetteError VDT_STORE_IDENTIFIER with the path of the fault; no host is registered then
    */
@@ -262,7 +277,7 @@ export interface Store extends AsyncDisposable {
   vm(id: string): Promise<VMDetail | undefined>;
   /** In the order of ids. @throws VedetteError as {@link vms} */
   hosts(
-    query: { readonly realm?: string; readonly state?: FleetHostState },
+    query: { readonly realm?: string; readonly state?: FleetHostState; readonly mode?: HostMode },
     page: PageRequest,
   ): Promise<Page<HostRecord>>;
   host(id: string): Promise<HostRecord | undefined>;

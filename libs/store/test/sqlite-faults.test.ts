@@ -141,6 +141,28 @@ describe('schema', () => {
     expect(integrityOf(folder.file)).toBe('ok');
   });
 
+  test("hosts of a file from before there were origins are the configuration's, with all else as it was", async () => {
+    await using folder = await storeFolder();
+    const store = await openSqliteStore({ path: folder.file, threads });
+    await withHost(store);
+    const before = await store.host('h1');
+    await store.close();
+    const database = new DatabaseSync(folder.file);
+    database.exec(`UPDATE observers SET data = json_remove(data, '$.host.origin'); PRAGMA user_version = 1`);
+    expect(database.prepare(`SELECT json_extract(data, '$.host.origin') AS o FROM observers`).get()?.o).toBeNull();
+    migrate(database, folder.file);
+    expect(database.prepare(`SELECT json_extract(data, '$.host.origin') AS o FROM observers`).get()?.o).toBe(
+      'configuration',
+    );
+    database.close();
+    await using again = await openSqliteStore({ path: folder.file, threads });
+    expect(await again.host('h1')).toMatchObject({
+      id: 'h1',
+      hostVersion: before?.hostVersion,
+      origin: 'configuration',
+    });
+  });
+
   test('a step that fails leaves the file at the schema before it', async () => {
     await using folder = await storeFolder();
     const database = new DatabaseSync(folder.file);

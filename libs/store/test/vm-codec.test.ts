@@ -42,6 +42,7 @@ const registers = fc.record(
           activation: version,
           held: fc.boolean(),
           lastPresent: state,
+          born: version,
         },
         { requiredKeys: ['state', 'reason', 'raw', 'activation', 'held'] },
       ),
@@ -54,15 +55,21 @@ const registers = fc.record(
   { requiredKeys: [] },
 );
 
-const sighting: fc.Arbitrary<Omit<StoredSighting, 'observer'>> = fc.record({
-  registers,
-  activation: version,
-  term: count,
-  committedMark: count,
-  lackedMark: fc.option(count, { nil: undefined }),
-  configHeld: fc.boolean(),
-  guestHeld: fc.boolean(),
-});
+const sighting: fc.Arbitrary<Omit<StoredSighting, 'observer'>> = fc.record(
+  {
+    registers,
+    activation: version,
+    term: count,
+    committedMark: count,
+    lackedMark: fc.option(count, { nil: undefined }),
+    configHeld: fc.boolean(),
+    guestHeld: fc.boolean(),
+    born: version,
+  },
+  {
+    requiredKeys: ['registers', 'activation', 'term', 'committedMark', 'lackedMark', 'configHeld', 'guestHeld'],
+  },
+);
 
 const truth = fc.record(
   {
@@ -77,6 +84,40 @@ const truth = fc.record(
   },
   { requiredKeys: ['state', 'detail', 'conflict', 'name', 'addresses', 'conditions'] },
 );
+
+const plainState = {
+  state: 'absent' as const,
+  reason: '',
+  raw: { state: '', reason: '' },
+  activation: { epoch: 1, seq: 1 },
+  held: false,
+};
+const plainSighting: StoredSighting = {
+  observer: 'h1',
+  registers: {},
+  activation: { epoch: 1, seq: 1 },
+  term: 1,
+  committedMark: 0,
+  lackedMark: undefined,
+  configHeld: false,
+  guestHeld: false,
+};
+const plainEntry: VMEntry = {
+  number: 1,
+  id: 'v',
+  vmVersion: 1,
+  incarnation: 1,
+  everRan: false,
+  ended: false,
+  forgotten: false,
+  truth: undefined,
+  decider: undefined,
+  firstSeenMs: 0,
+  lastChangedMs: 0,
+  historyRows: 0,
+  sightings: new Map(),
+};
+const plainMore = { flags: new Map(), numbers: new Map([['h1', 1]]), lastHistory: 0 };
 
 const observers = ['h1', '@p'];
 const numbers = new Map(observers.map((id, at) => [id, at + 1]));
@@ -113,6 +154,19 @@ test('a VM comes back from its row as it was written', () => {
       },
     ),
   );
+});
+
+test('M8: what an older release wrote without births is read as it was', () => {
+  const state = { version: { epoch: 1, seq: 2 }, value: { ...plainState, lastPresent: 'running' as const } };
+  const one = { ...plainSighting, registers: { state }, born: { epoch: 1, seq: 2 } };
+  const columns = encodeVM({ ...plainEntry, sightings: new Map([['h1', one]]) }, plainMore);
+  const data = JSON.parse(columns.data) as unknown[][][][];
+  const [array] = data[10] ?? [];
+  expect(array?.splice(13)).toEqual([1, 2]);
+  const stored = new StoredVM({ ...columns, data: JSON.stringify(data) });
+  const { born: dropped, ...older } = one;
+  expect(dropped).toBeDefined();
+  expect(stored.sightings.map((each) => stored.sighting(each, 'h1'))).toEqual([older]);
 });
 
 test('D2: identifiers come back as they were; UUIDs in their one form take 16 bytes', () => {

@@ -23,4 +23,4 @@ export {
 export { exposeCounters } from './metrics/expose.ts';
 export { Counter, Gauge, Histogram } from './metrics/handles.ts';
 export type { Labels, LabelValues } from './metrics/labels.ts';
-export { type LabelledMetric, Metrics, type Registered } from './metrics/metrics.ts';
+export { type LabelledMetric, Metrics, type MetricsFormat, type Registered } from './metrics/metrics.ts';

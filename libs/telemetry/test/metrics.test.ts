@@ -71,6 +71,31 @@ describe('Metrics', () => {
     expect([failed.value, hosts.value]).toEqual([3, 7]);
   });
 
+  it('renders OpenMetrics beside the text format: counters without their suffix, and an end mark', async () => {
+    const metrics = new Metrics();
+    const scope = metrics.scope({ queue: 'q' });
+    metrics.histogram(test.latency).observe(0.5);
+    scope.counter(test.dropped).with({ reason: 'full' }).inc(2);
+    const before = await metrics.render();
+    const text = await metrics.render('openmetrics');
+    expect(text.split('\n').filter((line) => /latency|dropped|^$|EOF/.test(line) && !line.includes('HELP'))).toEqual([
+      '# TYPE vedette_test_latency_seconds histogram',
+      'vedette_test_latency_seconds_bucket{le="0.1"} 0',
+      'vedette_test_latency_seconds_bucket{le="1"} 1',
+      'vedette_test_latency_seconds_bucket{le="+Inf"} 1',
+      'vedette_test_latency_seconds_sum 0.5',
+      'vedette_test_latency_seconds_count 1',
+      '# TYPE vedette_test_dropped counter',
+      'vedette_test_dropped_total{queue="q",reason="full"} 2',
+      'vedette_test_dropped_total{queue="q",reason="closed"} 0',
+      '# EOF',
+      '',
+    ]);
+    expect(await metrics.render()).toBe(before); // one format does not change what the other calls a metric
+    scope.close();
+    expect(await metrics.render('openmetrics')).not.toContain('dropped');
+  });
+
   it('sorts observations into buckets by their upper bounds', async () => {
     const metrics = new Metrics();
     const latency = metrics.histogram(test.latency);

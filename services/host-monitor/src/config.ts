@@ -13,6 +13,12 @@ export interface MonitorConfig {
   readonly gracePerVmMs: number;
   readonly graceMaxMs: number;
   readonly coverageIntervalMs: number;
+  /** Between two samples of a host and its VMs, told to whoever listens; 0: none are taken. */
+  readonly statsIntervalMs: number;
+  /** Between two samples of devices, which are told with the others; 0: none are taken. */
+  readonly deviceStatsIntervalMs: number;
+  /** Between two questions whether the host is fit, and what it can; 0: only of each new run of its agent. */
+  readonly describeIntervalMs: number;
   /** What one publish may take before it counts as in doubt. */
   readonly publishTimeoutMs: number;
   /** Most events in one publish. */
@@ -32,6 +38,9 @@ export const defaultMonitorConfig: MonitorConfig = {
   gracePerVmMs: 500,
   graceMaxMs: 180_000,
   coverageIntervalMs: 3_000,
+  statsIntervalMs: 15_000,
+  deviceStatsIntervalMs: 300_000,
+  describeIntervalMs: 300_000,
   publishTimeoutMs: 5_000,
   batchEvents: 500,
   stateEventsPerSecond: 10,

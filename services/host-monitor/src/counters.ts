@@ -7,6 +7,9 @@ export class MonitorCounters {
   hintsLost = 0;
   sectionFetches = 0;
   sectionFailures = 0;
+  samplesSent = 0;
+  sampleFailures = 0;
+  samplesSkipped = 0;
   events = 0;
   publishFailures = 0;
   refused = 0;

@@ -9,7 +9,7 @@ import {
   type EventName,
   envelope,
   type GuestValue,
-  isActive,
+  hasArrived,
   type RegisterName,
   type StateValue,
   stateClass,
@@ -53,13 +53,14 @@ export function encodeEvent<N extends EventName>(
 }
 
 /**
- * The state register that a pending change becomes at `version`. The activation is new when the VM became active, or
- * was down in between; else it is the one that was sent before.
+ * The state register that a pending change becomes at `version`. The activation is new when the VM became active, was
+ * down in between or was defined anew; else it is the one that was sent before. So is the birth, where there is one.
  */
 export function stateValueAt(before: StateValue | undefined, pending: PendingState, version: Version): StateValue {
   const { seen } = pending;
-  const wasActive = before !== undefined && isActive(before.state) && !pending.relapsed;
-  const activated = isActive(seen.state) && !wasActive;
+  const wasActive = before !== undefined && hasArrived(before.state) && !pending.relapsed && !pending.reborn;
+  const activated = hasArrived(seen.state) && !wasActive;
+  const born = pending.reborn ? version : before?.born;
   const lastPresent = stateClass(seen.state) === 'left' ? lastPresentBefore(before, pending) : undefined;
   return {
     state: seen.state,
@@ -67,6 +68,7 @@ export function stateValueAt(before: StateValue | undefined, pending: PendingSta
     raw: seen.raw,
     activation: activated ? version : (before?.activation ?? zeroVersion),
     held: activated ? pending.held : (before?.held ?? false),
+    ...(born === undefined ? {} : { born }),
     ...(lastPresent === undefined ? {} : { lastPresent }),
   };
 }

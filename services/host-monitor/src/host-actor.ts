@@ -1,17 +1,20 @@
 import { type ActorContext, type ActorDefinition, type Behaviour, defineActor } from '@vedette/actor';
-import type { Hint, HostDescription, RuntimeStats } from '@vedette/fetcher';
+import type { Hint, RuntimeStats } from '@vedette/fetcher';
 import { escapeToken } from '@vedette/model';
 import { Backoff, hash32, VedetteError } from '@vedette/runtime';
 import type { Opening } from '@vedette/store';
+import { Describing } from './describing.ts';
 import { pumpHints } from './hint-pump.ts';
 import type { HostActorArgs, HostActorDeps } from './host-actor-args.ts';
 import { HostHealth, type HostHealthChange } from './host-health.ts';
-import type { HostMessage, HostRequest, PollUnderWay, SectionsFetched } from './host-messages.ts';
+import type { HostMessage, HostOutcome, HostRequest, PollUnderWay, SectionsFetched } from './host-messages.ts';
 import { HostIdentityGuard } from './identity.ts';
 import { entriesOf, type Observation, observedNow, type VMEntry } from './knowledge.ts';
 import { Listings } from './listing.ts';
 import { Outbox } from './outbox.ts';
+import { untilTurnMs } from './phases.ts';
 import { failureReason } from './reasons.ts';
+import { Samples } from './samples.ts';
 import { SectionFetches } from './section-fetches.ts';
 import { Telling } from './telling.ts';
 
@@ -19,8 +22,8 @@ import { Telling } from './telling.ts';
  * One host, watched: polls, hints and sections come in, events go out.
  *
  * A1. The observer's epoch and registers come from the store once, at the start; no database in the loop (I1).
- * A2. One poll, one fetch per section group and one publish are under way at a time; each has its own deadline and
- *     none waits for another, so that a hung agent delays nothing but itself (I6).
+ * A2. One poll, one fetch per section group, one question for samples of each kind and one publish are under way at a
+ *     time; each has its own deadline and none waits for another, so that a hung agent delays nothing but itself (I6).
  *
  * A3 is stated and kept in {@link Listings}, A4 in {@link Telling}.
  */
@@ -49,18 +52,19 @@ class HostBehaviour implements Behaviour<HostMessage> {
   readonly #listings: Listings;
   readonly #fetches: SectionFetches;
   readonly #telling: Telling;
+  readonly #samples: Samples;
+  readonly #describing: Describing;
   readonly #health: HostHealth;
   readonly #identity: HostIdentityGuard;
   readonly #backoff: Backoff;
-  readonly #phaseMs: number;
+  readonly #hash: number;
   #polls = 0;
   #polling = false;
   #pollAgain = false;
   /** A listing of this run was believed. */
   #listedOnce = false;
-  #mark = 0;
-  #describedBoot: string | undefined;
-  #description: HostDescription | undefined;
+  /** The last answer was the host's own. While it was not, hinted rows and descriptions are somebody else's too (I2). */
+  #believed = false;
 
   constructor(deps: HostActorDeps, args: HostActorArgs, context: ActorContext<HostMessage>, opening: Opening) {
     const { config } = deps;
@@ -76,13 +80,15 @@ class HostBehaviour implements Behaviour<HostMessage> {
       wallNow: () => context.clock.wallNow(),
     };
     this.#outbox = new Outbox(origin, config, this.#entries, { firstContact: opening.firstContact });
-    this.#listings = new Listings(this.#entries, this.#outbox, deps.counters);
+    this.#listings = new Listings(this.#entries, this.#outbox, deps.counters, context.clock);
     this.#fetches = new SectionFetches(deps, args, context, this.#entries, this.#outbox);
     this.#telling = new Telling(deps, args, context, this.#outbox, opening);
+    this.#samples = new Samples(deps, args, context, this.#entries, opening.epoch);
+    this.#describing = new Describing(deps, args, context);
     this.#health = new HostHealth(config, opening.hostState, context.clock.now());
     this.#identity = new HostIdentityGuard(opening.hostUuid);
     this.#backoff = new Backoff({ initialMs: config.pollIntervalMs, maxMs: config.backoffMaxMs }, deps.random);
-    this.#phaseMs = hash32(args.host.id) % config.pollIntervalMs;
+    this.#hash = hash32(args.host.id);
     pumpHints(args.fetcher, context, deps.counters);
     this.#startPoll();
   }
@@ -93,17 +99,11 @@ class HostBehaviour implements Behaviour<HostMessage> {
       case 'poll':
         this.#startPoll();
         break;
-      case 'polled':
-        this.#polled(message.poll, message.stats);
+      case 'sample':
+        this.#samples.sample(this.#believed);
         break;
-      case 'poll-failed':
-        this.#pollFailed(message.error);
-        break;
-      case 'described':
-        this.#described(message.description);
-        break;
-      case 'sections':
-        this.#sectionsFetched(message);
+      case 'describe':
+        this.#describing.again();
         break;
       case 'hint':
         this.#hinted(message.hint);
@@ -111,18 +111,40 @@ class HostBehaviour implements Behaviour<HostMessage> {
       case 'flush':
         this.#telling.pump();
         break;
-      case 'published':
-        this.#telling.published(message.outcomes);
-        break;
       default:
-        this.#asked(message);
+        if ('life' in message) this.#cameBack(message);
+        else this.#asked(message);
+    }
+  }
+
+  #cameBack(outcome: HostOutcome): void {
+    switch (outcome.kind) {
+      case 'polled':
+        this.#polled(outcome.poll, outcome.stats);
+        break;
+      case 'poll-failed':
+        this.#pollFailed(outcome.error);
+        break;
+      case 'described':
+        this.#described(outcome);
+        break;
+      case 'sections':
+        this.#sectionsFetched(outcome);
+        break;
+      case 'published':
+        this.#telling.published(outcome.outcomes);
+        break;
+      case 'host-sampled':
+        this.#samples.hostSampled(outcome.sample, outcome.error);
+        break;
+      case 'devices-sampled':
+        this.#samples.devicesSampled(outcome.devices, outcome.error);
     }
   }
 
   #asked(request: HostRequest): void {
     switch (request.kind) {
       case 'mark':
-        this.#mark = Math.max(this.#mark, request.mark);
         this.#startPoll();
         break;
       case 'snapshot':
@@ -137,7 +159,7 @@ class HostBehaviour implements Behaviour<HostMessage> {
         if (request.epoch >= this.#opening.epoch) throw new VedetteError('VDT_MONITOR_SUPERSEDED');
         break;
       case 'drain':
-        this.#context.cancelTimer('poll');
+        for (const timer of ['poll', 'sample', 'describe']) this.#context.cancelTimer(timer);
         this.#telling.drain(request.reply);
     }
   }
@@ -154,7 +176,7 @@ class HostBehaviour implements Behaviour<HostMessage> {
     this.#polling = true;
     this.#pollAgain = false;
     this.#deps.counters.polls++;
-    const poll = { number: ++this.#polls, mark: this.#mark };
+    const poll = { number: ++this.#polls, mark: this.#args.proof.heardMark };
     const { pollTimeoutMs } = this.#deps.config;
     const { since } = this.#listings;
     const options = {
@@ -182,8 +204,8 @@ class HostBehaviour implements Behaviour<HostMessage> {
       return;
     }
     this.#backoff.reset();
-    const sincePhaseMs = (this.#context.clock.now() - this.#phaseMs + pollIntervalMs) % pollIntervalMs;
-    this.#context.setTimer('poll', { kind: 'poll' }, pollIntervalMs - sincePhaseMs);
+    const delayMs = untilTurnMs(this.#hash, pollIntervalMs, this.#context.clock.now());
+    this.#context.setTimer('poll', { kind: 'poll' }, delayMs);
   }
 
   #pollFailed(error: unknown): void {
@@ -202,6 +224,7 @@ class HostBehaviour implements Behaviour<HostMessage> {
   #polled(poll: PollUnderWay, stats: RuntimeStats): void {
     this.#polling = false;
     const verdict = this.#identity.check(stats);
+    this.#believed = verdict.kind === 'believe';
     if (verdict.kind === 'believe') this.#listed(poll, stats);
     else if (verdict.kind === 'ask-again') this.#askAgain();
     else this.#conflicting(verdict.reason);
@@ -229,8 +252,8 @@ class HostBehaviour implements Behaviour<HostMessage> {
     if (pollAgain) this.#pollAgain = true;
     this.#args.proof.vms = this.#entries.size;
     if (answers) this.#telling.answer(poll.mark);
-    if (this.#describedBoot !== stats.boot) this.#describe(stats.boot);
-    this.#fetches.fetchWanted();
+    this.#describing.listed(stats.boot);
+    this.#fetches.listed(poll.number);
     if (stats.complete && this.#telling.snapshotDue) this.#trySnapshot();
   }
 
@@ -238,9 +261,17 @@ class HostBehaviour implements Behaviour<HostMessage> {
     const first = !this.#listedOnce;
     this.#listedOnce = true;
     this.#args.proof.provedMs = nowMs;
-    const unfit = this.#description?.unfit ?? '';
-    this.#announce(this.#health.judged(unfit, nowMs) ?? this.#health.answered(nowMs), 'poll');
-    if (first) this.#deps.onProof(this.#args.proof);
+    this.#judge(nowMs);
+    if (!first) return;
+    this.#samples.schedule();
+    this.#deps.onProof(this.#args.proof);
+  }
+
+  /** The host has just answered. Its first state ever waits for its description, which is told with it. */
+  #judge(nowMs: number): void {
+    const { unfit = '' } = this.#describing.description ?? {};
+    if (this.#opening.hostState === undefined && !this.#describing.answered) this.#health.seen(nowMs);
+    else this.#announce(this.#health.judged(unfit, nowMs) ?? this.#health.answered(nowMs), 'poll');
   }
 
   // ---- Hints -------------------------------------------------------------------------------------------------
@@ -252,7 +283,7 @@ class HostBehaviour implements Behaviour<HostMessage> {
       return;
     }
     // Before the first listing nobody knows whose rows these are (identity), nor what they add to.
-    if (!this.#listedOnce) {
+    if (!this.#believed) {
       this.#startPoll();
       return;
     }
@@ -278,37 +309,25 @@ class HostBehaviour implements Behaviour<HostMessage> {
 
   // ---- The host itself ---------------------------------------------------------------------------------------
 
-  #describe(boot: string): void {
-    this.#describedBoot = boot;
-    const { self, signal } = this.#context;
-    this.#args.fetcher.describe({ timeoutMs: this.#deps.config.pollTimeoutMs, signal }).then(
-      (description) => self.offer({ kind: 'described', life: signal, description }),
-      (error: unknown) => {
-        this.#deps.logger.debug({ host: this.#args.host.id, err: error }, 'host not described');
-        self.offer({ kind: 'described', life: signal, description: undefined });
-      },
-    );
-  }
-
-  #described(description: HostDescription | undefined): void {
-    if (description === undefined) {
-      this.#describedBoot = undefined; // asked again at the next listing
-      return;
-    }
-    this.#description = description;
-    this.#announce(this.#health.judged(description.unfit, this.#context.clock.now()), 'poll');
+  #described({ boot, description }: Extract<HostOutcome, { readonly kind: 'described' }>): void {
+    const first = !this.#describing.answered;
+    const isNew = this.#describing.described(boot, description, this.#identity.hostUuid);
+    if (!this.#believed || !(isNew || first)) return;
+    const { unfit = '' } = this.#describing.description ?? {};
+    this.#announce(this.#health.judged(unfit, this.#context.clock.now()), 'poll');
     this.#telling.pump();
   }
 
   #announce(change: ReturnType<HostHealth['answered']>, via: 'poll'): void {
     if (change === undefined) return;
     const { hostUuid } = this.#identity;
+    const { description } = this.#describing;
     const announced: HostHealthChange = {
       ...change,
       ...this.#observation(via),
       vms: this.#entries.size,
       ...(hostUuid === undefined ? {} : { hostUuid }),
-      ...(this.#description === undefined ? {} : { capabilities: this.#description.capabilities }),
+      ...(description === undefined ? {} : { capabilities: description.capabilities }),
     };
     this.#deps.logger.info(
       { host: this.#args.host.id, from: change.from, to: change.to, reason: change.reason },

@@ -46,12 +46,17 @@ export class HostHealth {
       : (this.#announced ?? 'connecting');
   }
 
+  /** Takes in a good answer of a host that is not to be judged yet. */
+  seen(nowMs: number): void {
+    this.#failures = 0;
+    this.#lastAnswerMs = nowMs;
+  }
+
   /** Takes in a good answer; returns what is to be announced, if anything. */
   answered(
     nowMs: number,
   ): { readonly from: HostState | undefined; readonly to: HostState; readonly reason: string } | undefined {
-    this.#failures = 0;
-    this.#lastAnswerMs = nowMs;
+    this.seen(nowMs);
     return this.#move(this.#unfit === '' ? 'up' : 'non_operational', this.#unfit);
   }
 

@@ -1,12 +1,15 @@
 import type { Reply } from '@vedette/actor';
 import type { PublishOutcome } from '@vedette/bus';
 import type { Hint, HostDescription, RuntimeStats } from '@vedette/fetcher';
+import type { DeviceSample, HostSample } from '@vedette/model';
 import type { SectionFetch, SectionReply } from './sections.ts';
 
 /** What a host actor handles: its own timers, what came of what it began, hints, and what others ask of it. */
 export type HostMessage =
   | { readonly kind: 'poll' }
   | { readonly kind: 'flush' }
+  | { readonly kind: 'sample' }
+  | { readonly kind: 'describe' }
   | { readonly kind: 'hint'; readonly hint: Hint }
   | HostOutcome
   | HostRequest;
@@ -18,14 +21,21 @@ export type HostMessage =
 export type HostOutcome = { readonly life: AbortSignal } & (
   | { readonly kind: 'polled'; readonly poll: PollUnderWay; readonly stats: RuntimeStats }
   | { readonly kind: 'poll-failed'; readonly error: unknown }
-  | { readonly kind: 'described'; readonly description: HostDescription | undefined }
+  | { readonly kind: 'described'; readonly boot: string; readonly description: HostDescription | undefined }
+  | { readonly kind: 'host-sampled'; readonly sample: HostSample | undefined; readonly error: unknown }
+  | {
+      readonly kind: 'devices-sampled';
+      readonly devices: ReadonlyMap<string, DeviceSample> | undefined;
+      readonly error: unknown;
+    }
   | { readonly kind: 'published'; readonly outcomes: readonly PublishOutcome[] }
   | SectionsFetched
 );
 
 /** What others ask of a host actor. */
 export type HostRequest =
-  | { readonly kind: 'mark'; readonly mark: number }
+  /** A mark was cast: it stands in the host's proof. */
+  | { readonly kind: 'mark' }
   | { readonly kind: 'snapshot' }
   | { readonly kind: 'documents'; readonly vms: readonly string[] }
   | { readonly kind: 'superseded'; readonly epoch: number }

@@ -7,6 +7,8 @@ export interface HostProof {
   provedMs: number | undefined;
   /** The highest mark answered, with the version everything seen before was told at. */
   echoed: { readonly mark: number; readonly version: Version } | undefined;
+  /** The highest mark heard: it outlives the actor, whose next run answers it. */
+  heardMark: number;
   vms: number;
   snapshotTold: boolean;
 }

@@ -41,6 +41,8 @@ export interface SeenState {
   readonly state: VMState;
   readonly reason: string;
   readonly raw: RawState;
+  /** It is another VM under the same UUID since it was last seen (M8). */
+  readonly recreated?: boolean;
 }
 
 /** A change of state that waits to be sent, with what it went through on the way. */
@@ -52,6 +54,8 @@ export interface PendingState extends Observation {
   readonly passed: VMState[];
   /** The VM was not active in between: it became active anew, whatever it looks like now. */
   relapsed: boolean;
+  /** It was removed and defined anew in between (M8). */
+  reborn: boolean;
   /** It waited for the bus, or took in a later change: its place in the stream orders nothing. */
   held: boolean;
 }
@@ -70,11 +74,20 @@ export interface PendingChanges {
 }
 
 /** The sections a monitor fetches, each when the hash a listing gives for it is another than the one last taken in. */
-export type FetchedSection = Extract<SectionName, 'info' | 'config' | 'guest'>;
-export const fetchedSections: readonly FetchedSection[] = ['info', 'config', 'guest'];
+export type FetchedSection = SectionName;
 
 /** Sections that are fetched together, because one register needs all of them. */
-export type SectionGroup = 'config' | 'guest';
+export type SectionGroup = 'config' | 'guest' | 'status';
+
+/** A group of sections that could not be had, and when it is asked for again. */
+export interface SectionRetry {
+  /** Fetches in a row that did not bring it. */
+  readonly failures: number;
+  /** The number of the poll after which to ask again, unless another hash is listed before. */
+  readonly fromPoll: number;
+  /** The hashes listed when it was asked for. */
+  readonly listed: { readonly [S in FetchedSection]?: string };
+}
 
 /** Everything a host actor knows of one VM. Plain data, no timer, promise or closure. */
 export interface VMEntry {
@@ -91,6 +104,8 @@ export interface VMEntry {
   listedName: string;
   /** The store asked for these documents: send them even though nothing changed. */
   documentsAsked: ReadonlySet<SectionGroup>;
+  /** What could not be had; undefined where all could. */
+  retries: { [G in SectionGroup]?: SectionRetry } | undefined;
   /** Addresses were observed since the VM last became active. */
   addressesFresh: boolean;
   /** Revision of the row last merged; 0 where the driver has none. */
@@ -99,6 +114,12 @@ export interface VMEntry {
   hintedDuring: number;
   /** The number of the last poll whose listing, or a hint during or after it, had a row of this VM. */
   listedIn: number;
+  /** As the last row had it; NaN where it had none. Numbers and no row: nothing of a listing outlives its merge. */
+  cpuUser: number;
+  cpuSystem: number;
+  memoryPercent: number;
+  /** Monotonic ms at which the VM was started; NaN where unknown. */
+  startedMs: number;
   /** State events in the second that began at `windowStartMs` (S7). */
   windowStartMs: number;
   eventsInWindow: number;
@@ -116,10 +137,15 @@ export function newEntry(vm: string): VMEntry {
     taken: {},
     listedName: '',
     documentsAsked: none,
+    retries: undefined,
     addressesFresh: false,
     rev: 0,
     hintedDuring: -1,
     listedIn: 0,
+    cpuUser: Number.NaN,
+    cpuSystem: Number.NaN,
+    memoryPercent: Number.NaN,
+    startedMs: Number.NaN,
     windowStartMs: Number.NEGATIVE_INFINITY,
     eventsInWindow: 0,
   };
@@ -150,6 +176,11 @@ export function setRegister(set: RegisterSet, name: RegisterName, value: unknown
 function withoutDocument(value: unknown): unknown {
   const { document: dropped, ...kept } = value as { document?: unknown };
   return dropped === undefined ? value : kept;
+}
+
+/** The state last seen, told or not; undefined before the first. */
+export function seenState(entry: VMEntry): SeenState | undefined {
+  return entry.pending?.state?.seen ?? lastSent(entry, 'state');
 }
 
 /** The value that a new observation is compared with: in doubt if there is one, else acknowledged. */

@@ -1,7 +1,8 @@
 import type { RuntimeRow, RuntimeStats } from '@vedette/fetcher';
-import { stateClass, type VMState } from '@vedette/model';
+import { type ConditionsValue, stateClass, type VMState } from '@vedette/model';
+import type { Clock } from '@vedette/runtime';
 import type { MonitorCounters } from './counters.ts';
-import { lastSent, newEntry, type Observation, type VMEntry } from './knowledge.ts';
+import { newEntry, type Observation, seenState, type VMEntry } from './knowledge.ts';
 import type { Outbox } from './outbox.ts';
 
 /** What a listing that was taken in leaves to do. */
@@ -23,14 +24,16 @@ export class Listings {
   readonly #entries: Map<string, VMEntry>;
   readonly #outbox: Outbox;
   readonly #counters: MonitorCounters;
+  readonly #clock: Pick<Clock, 'now'>;
   #since: { readonly boot: string; readonly rev: number } | undefined;
   /** The run whose listing was taken in last. */
   #listedBoot: string | undefined;
 
-  constructor(entries: Map<string, VMEntry>, outbox: Outbox, counters: MonitorCounters) {
+  constructor(entries: Map<string, VMEntry>, outbox: Outbox, counters: MonitorCounters, clock: Pick<Clock, 'now'>) {
     this.#entries = entries;
     this.#outbox = outbox;
     this.#counters = counters;
+    this.#clock = clock;
   }
 
   /** What the next poll may take as known; undefined: it must list the whole. */
@@ -54,7 +57,8 @@ export class Listings {
     const whole = trusted && (confirmed || !stats.complete) && stats.unreadable.length === 0;
     this.#since = whole ? { boot: stats.boot, rev: stats.rev } : undefined;
     if (stats.boot !== this.#listedBoot) this.#newRun(stats.boot);
-    for (const row of stats.rows) this.#row(row, pollNumber, observation);
+    const nowMs = this.#clock.now();
+    for (const row of stats.rows) this.#row(row, pollNumber, observation, nowMs);
     if (stats.complete && confirmed) this.#absentFrom(pollNumber, stats.unreadable, observation);
     else if (!stats.complete && stats.agrees) {
       for (const vm of stats.left) this.#absent(this.#entries.get(vm), pollNumber, observation);
@@ -74,8 +78,9 @@ export class Listings {
     poll: { readonly number: number; readonly underWay: boolean },
     observation: Observation,
   ): void {
+    const nowMs = this.#clock.now();
     for (const row of rows) {
-      this.#row(row, poll.number, observation);
+      this.#row(row, poll.number, observation, nowMs);
       const entry = this.#entries.get(row.vm);
       if (entry !== undefined && poll.underWay) entry.hintedDuring = poll.number;
     }
@@ -87,7 +92,7 @@ export class Listings {
     for (const entry of this.#entries.values()) entry.rev = 0;
   }
 
-  #row(row: RuntimeRow, pollNumber: number, observation: Observation): void {
+  #row(row: RuntimeRow, pollNumber: number, observation: Observation, nowMs: number): void {
     let entry = this.#entries.get(row.vm);
     if (entry === undefined) {
       entry = newEntry(row.vm);
@@ -95,14 +100,19 @@ export class Listings {
     }
     entry.listedIn = pollNumber;
     const older = row.rev > 0 ? row.rev < entry.rev : entry.hintedDuring === pollNumber && observation.via === 'poll';
-    if (older) return;
+    if (older) {
+      if (row.recreated) this.#outbox.observeRecreation(entry, observation);
+      return;
+    }
     entry.rev = row.rev;
     if (row.name !== undefined) entry.listedName = row.name;
+    takeSample(entry, row, nowMs);
     if (row.hashes.info !== undefined) entry.listed.info = row.hashes.info;
     if (row.hashes.config !== undefined) entry.listed.config = row.hashes.config;
     if (row.hashes.guest !== undefined) entry.listed.guest = row.hashes.guest;
+    if (row.hashes.status !== undefined) entry.listed.status = row.hashes.status;
     if (row.state === 'unknown') this.#counters.unmappedStates++;
-    if (row.forgotten && isKnownDown(entry)) return;
+    if (row.forgotten && !row.recreated && isKnownDown(entry)) return;
     this.#outbox.observeState(entry, row, observation);
   }
 
@@ -129,6 +139,9 @@ export class Listings {
     }
     entry.listed = {};
     this.#outbox.observeState(entry, absentState, observation);
+    // A VM that comes back is met anew: what was wrong with it here must not outlive it in the register.
+    this.#outbox.observeConditions(entry, noConditions, observation);
+    delete entry.taken.status;
   }
 }
 
@@ -137,10 +150,19 @@ function isKnownDown(entry: VMEntry): boolean {
   return state !== undefined && stateClass(state) === 'down';
 }
 
-/** The state last seen, told or not. */
 function stateOf(entry: VMEntry | undefined): VMState | undefined {
-  return entry && (entry.pending?.state?.seen.state ?? lastSent(entry, 'state')?.state);
+  return entry && seenState(entry)?.state;
 }
+
+/** A VM that is down has no figures. */
+function takeSample(entry: VMEntry, row: RuntimeRow, nowMs: number): void {
+  entry.cpuUser = row.cpuUser ?? Number.NaN;
+  entry.cpuSystem = row.cpuSystem ?? Number.NaN;
+  entry.memoryPercent = row.memoryPercent ?? Number.NaN;
+  entry.startedMs = row.elapsedS === undefined ? Number.NaN : nowMs - 1_000 * row.elapsedS;
+}
+
+const noConditions: ConditionsValue = [];
 
 const absentState = {
   state: 'absent',

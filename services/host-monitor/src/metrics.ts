@@ -21,6 +21,21 @@ const counted = defineMetrics({
     name: 'vedette_monitor_section_failures_total',
     help: 'Fetches of sections that failed.',
   },
+  samplesSent: {
+    type: 'counter',
+    name: 'vedette_monitor_samples_total',
+    help: 'Messages with samples of VMs and hosts that were sent.',
+  },
+  sampleFailures: {
+    type: 'counter',
+    name: 'vedette_monitor_sample_failures_total',
+    help: 'Samples of hosts and devices that could not be had, or not be sent.',
+  },
+  samplesSkipped: {
+    type: 'counter',
+    name: 'vedette_monitor_samples_skipped_total',
+    help: 'Samples left out: the host was not proved of late, the bus was away, or the one before was still under way.',
+  },
   events: {
     type: 'counter',
     name: 'vedette_monitor_events_total',

@@ -125,7 +125,14 @@ class Monitor implements HostMonitor {
   async addHost(host: WatchedHost): Promise<void> {
     if (this.#watched.has(host.id)) return;
     const fetcher = this.#driverFor(host).open({ id: host.id, url: host.url });
-    const proof: HostProof = { host: host.id, provedMs: undefined, echoed: undefined, vms: 0, snapshotTold: false };
+    const proof: HostProof = {
+      host: host.id,
+      provedMs: undefined,
+      echoed: undefined,
+      heardMark: 0,
+      vms: 0,
+      snapshotTold: false,
+    };
     const actor = this.#system.spawn(this.#definition, { name: host.id, args: { host, fetcher, proof } });
     this.#proofs.set(host.id, proof);
     const requests = await serveObserver(this.#options.bus, host.id, actor);
@@ -191,8 +198,10 @@ class Monitor implements HostMonitor {
       return;
     }
     const { mark, realms } = result.value.data;
-    for (const { host, actor } of this.#watched.values()) {
-      if (realms.length === 0 || realms.includes(host.realm)) actor.offer({ kind: 'mark', mark });
+    for (const { host, actor, proof } of this.#watched.values()) {
+      if (realms.length > 0 && !realms.includes(host.realm)) continue;
+      proof.heardMark = Math.max(proof.heardMark, mark);
+      actor.offer({ kind: 'mark' });
     }
   }
 

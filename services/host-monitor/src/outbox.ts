@@ -1,12 +1,14 @@
 import type { OutgoingMessage, PublishOutcome } from '@vedette/bus';
 import {
   type AddressesValue,
+  type ConditionsValue,
   type ConfigValue,
   diffAddresses,
+  diffConditions,
   diffConfig,
   diffGuest,
   type GuestValue,
-  isActive,
+  hasArrived,
   maxPassedStates,
   type RegisterName,
   registerNames,
@@ -18,8 +20,10 @@ import type { HostHealthChange } from './host-health.ts';
 import {
   lastSent,
   type Observation,
+  type PendingState,
   type RegisterSet,
   type SeenState,
+  seenState,
   setRegister,
   type VMEntry,
 } from './knowledge.ts';
@@ -42,7 +46,8 @@ interface Sent {
  *     unchanged, before anything newer.
  * O3. A change is compared with the value in doubt if there is one; it waits as the one pending change of its
  *     register, taking in what follows, so memory is bounded by the number of VMs however long the bus is away.
- * O4. An event refused for good is told by a snapshot instead; one about the host itself, by another event.
+ * O4. An event refused for good is told by a snapshot instead; one that no snapshot tells (about the host itself, or
+ *     that nothing is wrong any more with a VM that left), by another event.
  *
  * Pure of I/O: the host actor publishes what {@link nextBatch} gives and reports to {@link settle}.
  */
@@ -98,22 +103,24 @@ export class Outbox {
   observeState(entry: VMEntry, seen: SeenState, observation: Observation): void {
     const pending = entry.pending?.state;
     const before = pending?.seen ?? lastSent(entry, 'state');
+    const reborn = seen.recreated === true;
     // The rule of diffState, asked without building a value: every VM passes here at every poll.
-    if (before !== undefined && before.state === seen.state && before.reason === seen.reason) return;
+    if (before !== undefined && before.state === seen.state && before.reason === seen.reason && !reborn) return;
     if (pending === undefined) {
-      const state = { seen, ...observation, passed: [], relapsed: false, held: this.#troubled };
+      const state = { seen, ...observation, passed: [], relapsed: false, reborn, held: this.#troubled };
       entry.pending = { ...entry.pending, state };
-    } else {
-      if (pending.seen.state !== seen.state) pending.passed.push(pending.seen.state);
-      if (pending.passed.length > maxPassedStates) pending.passed.shift();
-      if (!isActive(pending.seen.state)) pending.relapsed = true;
-      pending.seen = seen;
-      pending.observedAt = observation.observedAt;
-      pending.via = observation.via;
-      pending.held = true;
-    }
-    if (before !== undefined && !isActive(before.state) && isActive(seen.state)) forgetAddresses(entry);
+    } else coalesce(pending, seen, observation);
+    entry.retries = undefined; // in another state the guest may answer
+    if (reborn || (before !== undefined && !hasArrived(before.state) && hasArrived(seen.state))) forgetAddresses(entry);
     this.#dirty.add(entry);
+  }
+
+  /** What was seen late says nothing of the state, but that the VM was defined anew is said once (M8). */
+  observeRecreation(entry: VMEntry, observation: Observation): void {
+    const last = seenState(entry);
+    if (last === undefined) return;
+    const { state, reason, raw } = last;
+    this.observeState(entry, { state, reason, raw, recreated: true }, observation);
   }
 
   observeAddresses(entry: VMEntry, seen: AddressesValue, observation: Observation): void {
@@ -136,6 +143,11 @@ export class Outbox {
   observeGuest(entry: VMEntry, seen: GuestValue, observation: Observation, force = false): void {
     const difference = diffGuest(lastSent(entry, 'guest'), seen);
     this.#pend(entry, 'guest', difference?.value ?? (force ? seen : undefined), observation);
+  }
+
+  observeConditions(entry: VMEntry, seen: ConditionsValue, observation: Observation): void {
+    const difference = diffConditions(lastSent(entry, 'conditions'), seen);
+    this.#pend(entry, 'conditions', difference?.value, observation);
   }
 
   observeHost(change: HostHealthChange): void {
@@ -196,8 +208,8 @@ export class Outbox {
       const outcome = outcomes[index];
       if (outcome === undefined || outcome.status === 'in_doubt') doubtful.push(sent);
       else {
-        if (outcome.status === 'refused') this.#takeBack(sent);
         this.#settleOne(sent);
+        if (outcome.status === 'refused') this.#takeBack(sent);
       }
     });
     this.#inFlight = doubtful;
@@ -211,8 +223,14 @@ export class Outbox {
   }
 
   /** O4 */
-  #takeBack({ hostChange }: Sent): void {
+  #takeBack({ hostChange, settles }: Sent): void {
     this.#refused = true;
+    for (const { entry, values } of settles) {
+      if (values.conditions === undefined || seenState(entry)?.state !== 'absent') continue;
+      const again = { value: values.conditions, observedAt: this.#nowText(), via: 'resync' } as const;
+      entry.pending = { conditions: again, ...entry.pending };
+      this.#dirty.add(entry);
+    }
     if (hostChange !== undefined) this.#hostChange = { ...(this.#hostChange ?? hostChange), from: hostChange.from };
   }
 
@@ -302,6 +320,20 @@ export class Outbox {
   #nowText(): string {
     return new Date(this.#origin.wallNow()).toISOString();
   }
+}
+
+/** O3. Of a VM that was defined anew, what the former one under its UUID went through is not told. */
+function coalesce(pending: PendingState, seen: SeenState, { observedAt, via }: Observation): void {
+  if (seen.recreated) {
+    pending.passed.length = 0;
+    pending.reborn = true;
+  } else if (pending.seen.state !== seen.state) pending.passed.push(pending.seen.state);
+  if (pending.passed.length > maxPassedStates) pending.passed.shift();
+  if (!hasArrived(pending.seen.state)) pending.relapsed = true;
+  pending.seen = seen;
+  pending.observedAt = observedAt;
+  pending.via = via;
+  pending.held = true;
 }
 
 function isPresent(entry: VMEntry, withPending: boolean): boolean {

@@ -1,9 +1,18 @@
 import type { ActorContext } from '@vedette/actor';
 import type { HostActorArgs, HostActorDeps } from './host-actor-args.ts';
 import type { HostMessage, SectionsFetched } from './host-messages.ts';
-import { observedNow, type SectionGroup, type VMEntry } from './knowledge.ts';
+import { observedNow, type SectionGroup, seenState, type VMEntry } from './knowledge.ts';
 import type { Outbox } from './outbox.ts';
-import { fetchSections, type SectionFetch, sectionGroups, takeSections, wantsSections } from './sections.ts';
+import {
+  documentGroups,
+  fetchSections,
+  hasAll,
+  putOff,
+  type SectionFetch,
+  sectionGroups,
+  takeSections,
+  wantsSections,
+} from './sections.ts';
 
 /**
  * The fetches of one host's sections: begun when a listing or a request wants content, taken into the outbox when
@@ -16,6 +25,8 @@ export class SectionFetches {
   readonly #entries: Map<string, VMEntry>;
   readonly #outbox: Outbox;
   readonly #fetching = new Set<SectionGroup>();
+  /** Of the last poll whose listing was taken in. */
+  #pollNumber = 0;
 
   constructor(
     deps: HostActorDeps,
@@ -36,15 +47,26 @@ export class SectionFetches {
     return this.#fetching.size > 0;
   }
 
+  /** A listing was taken in, the answer to the poll of that number: begins what is wanted now. */
+  listed(pollNumber: number): void {
+    this.#pollNumber = pollNumber;
+    this.fetchWanted();
+  }
+
   /** Begins what is wanted and not under way: one fetch of a group at a time (A2). */
   fetchWanted(): void {
-    for (const group of sectionGroups) {
-      if (this.#fetching.has(group)) continue;
-      const asked = [];
-      for (const entry of this.#entries.values()) {
-        if (wantsSections(entry, group)) asked.push({ entry, listed: { ...entry.listed } });
+    const wanted: { [G in SectionGroup]?: Array<SectionFetch['asked'][number]> } = {};
+    for (const entry of this.#entries.values()) {
+      if (hasAll(entry)) continue; // all but a few, at every poll
+      for (const group of sectionGroups) {
+        if (this.#fetching.has(group) || !wantsSections(entry, group, this.#pollNumber)) continue;
+        wanted[group] ??= [];
+        wanted[group].push({ entry, listed: { ...entry.listed } });
       }
-      if (asked.length > 0) this.#fetch({ group, asked });
+    }
+    for (const group of sectionGroups) {
+      const asked = wanted[group];
+      if (asked !== undefined) this.#fetch({ group, asked });
     }
   }
 
@@ -70,16 +92,21 @@ export class SectionFetches {
     }
     const observation = observedNow(this.#context.clock, 'poll');
     for (const { entry, listed } of fetch.asked) {
-      if (this.#entries.get(entry.vm) === entry) takeSections(this.#outbox, entry, listed, reply, observation);
+      // What was asked of a VM that has left meanwhile is older than that.
+      if (this.#entries.get(entry.vm) !== entry || seenState(entry)?.state === 'absent') continue;
+      const taken = takeSections(this.#outbox, entry, listed, reply, observation);
+      if (!taken) putOff(entry, fetch.group, listed, this.#pollNumber);
     }
   }
 
   /** Somebody asked for the documents of these VMs: they are fetched and told even if nothing changed. */
   askDocuments(vms: readonly string[]): void {
-    const both = new Set(sectionGroups);
+    const all = new Set(documentGroups);
     for (const vm of vms) {
       const entry = this.#entries.get(vm);
-      if (entry !== undefined) entry.documentsAsked = both;
+      if (entry === undefined) continue;
+      entry.documentsAsked = all;
+      entry.retries = undefined;
     }
     this.fetchWanted();
   }

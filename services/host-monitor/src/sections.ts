@@ -1,14 +1,21 @@
-import type { FetchOptions, GuestDetails, HostFetcher, Section, Sections } from '@vedette/fetcher';
+import type { FetchOptions, GuestDetails, HostFetcher, Section, Sections, StatusDocument } from '@vedette/fetcher';
 import { contentHash, type SectionDocument } from '@vedette/model';
 import type { FetchedSection, Observation, SectionGroup, VMEntry } from './knowledge.ts';
 import type { Outbox } from './outbox.ts';
 
-export const sectionGroups: readonly SectionGroup[] = ['config', 'guest'];
+export const sectionGroups: readonly SectionGroup[] = ['config', 'guest', 'status'];
+
+/** Those with documents, which the store may ask for. */
+export const documentGroups: readonly SectionGroup[] = ['config', 'guest'];
 
 const sectionsOf: Readonly<Record<SectionGroup, readonly FetchedSection[]>> = {
   config: ['info', 'config'],
   guest: ['guest'],
+  status: ['status'],
 };
+
+/** What could not be had is asked for again after so many polls, at most. */
+const longestRetryPolls = 20;
 
 /** One fetch of a group: of which VMs, and the hashes that were listed when it was asked. */
 export interface SectionFetch {
@@ -19,7 +26,8 @@ export interface SectionFetch {
 /** What one fetch of a group brought. */
 export type SectionReply =
   | { readonly group: 'config'; readonly info: Sections<SectionDocument>; readonly config: Sections<SectionDocument> }
-  | { readonly group: 'guest'; readonly guest: Sections<GuestDetails> };
+  | { readonly group: 'guest'; readonly guest: Sections<GuestDetails> }
+  | { readonly group: 'status'; readonly status: Sections<StatusDocument> };
 
 /** Fetches one group for the VMs named. Rejects as the driver does; that removes nothing (I2). */
 export async function fetchSections(
@@ -29,29 +37,59 @@ export async function fetchSections(
   options: FetchOptions,
 ): Promise<SectionReply> {
   if (group === 'guest') return { group, guest: await fetcher.guestDetails(vms, options) };
+  if (group === 'status') return { group, status: await fetcher.status(vms, options) };
   const [info, config] = await Promise.all([fetcher.info(vms, options), fetcher.config(vms, options)]);
   return { group, info, config };
 }
 
-/** Whether a listing named content of this group that was not taken in yet, or somebody asked for it. */
-export function wantsSections(entry: VMEntry, group: SectionGroup): boolean {
-  if (entry.documentsAsked.has(group)) return true;
-  return sectionsOf[group].some((name) => entry.listed[name] !== undefined && entry.listed[name] !== entry.taken[name]);
+/**
+ * Whether a listing named content of this group that was not taken in yet, or somebody asked for it; and it is not put
+ * off until a later poll than the last one, `pollNumber`.
+ */
+export function wantsSections(entry: VMEntry, group: SectionGroup, pollNumber: number): boolean {
+  if (!isLacking(entry, group) && !entry.documentsAsked.has(group)) return false;
+  const retry = entry.retries?.[group];
+  if (retry === undefined || pollNumber >= retry.fromPoll) return true;
+  return sectionsOf[group].some((name) => entry.listed[name] !== retry.listed[name]);
 }
 
-/** Takes one VM's part of a reply into the outbox; what is not `ok` leaves everything as it was. */
+/** Whether nothing of any group is to be asked for; the usual case, told quickly. */
+export function hasAll({ listed, taken, documentsAsked }: VMEntry): boolean {
+  return (
+    (listed.info === undefined || listed.info === taken.info) &&
+    (listed.config === undefined || listed.config === taken.config) &&
+    (listed.guest === undefined || listed.guest === taken.guest) &&
+    (listed.status === undefined || listed.status === taken.status) &&
+    documentsAsked.size === 0
+  );
+}
+
+function isLacking({ listed, taken }: VMEntry, group: SectionGroup): boolean {
+  for (const name of sectionsOf[group]) if (listed[name] !== undefined && listed[name] !== taken[name]) return true;
+  return false;
+}
+
+/**
+ * Has a group that could not be had asked for again after 1, 2, 4 ... polls, unless another hash is listed before.
+ *
+ * @param listed the hashes listed when it was asked for
+ */
+export function putOff(entry: VMEntry, group: SectionGroup, listed: VMEntry['listed'], pollNumber: number): void {
+  const failures = (entry.retries?.[group]?.failures ?? 0) + 1;
+  const polls = Math.min(2 ** (failures - 1), longestRetryPolls);
+  entry.retries = { ...entry.retries, [group]: { failures, fromPoll: pollNumber + polls, listed } };
+}
+
+/** Takes one VM's part of a reply into the outbox; what is not `ok` leaves everything as it was. Returns whether it was. */
 export function takeSections(
   outbox: Outbox,
   entry: VMEntry,
   listed: VMEntry['listed'],
   reply: SectionReply,
   observation: Observation,
-): void {
-  const taken =
-    reply.group === 'config'
-      ? takeConfig(outbox, entry, reply, observation)
-      : takeGuest(outbox, entry, reply, observation);
-  if (!taken) return;
+): boolean {
+  if (!takeGroup(outbox, entry, reply, observation)) return false;
+  delete entry.retries?.[reply.group];
   for (const name of sectionsOf[reply.group]) {
     // What came, not what was asked for: the content may have changed on the way, and back again since.
     const hash = sectionOf(reply, name)?.get(entry.vm)?.hash || listed[name];
@@ -60,11 +98,22 @@ export function takeSections(
   if (entry.documentsAsked.has(reply.group)) {
     entry.documentsAsked = new Set([...entry.documentsAsked].filter((group) => group !== reply.group));
   }
+  return true;
+}
+
+function takeGroup(outbox: Outbox, entry: VMEntry, reply: SectionReply, observation: Observation): boolean {
+  switch (reply.group) {
+    case 'config':
+      return takeConfig(outbox, entry, reply, observation);
+    case 'guest':
+      return takeGuest(outbox, entry, reply, observation);
+    case 'status':
+      return takeStatus(outbox, entry, reply, observation);
+  }
 }
 
 function sectionOf(reply: SectionReply, name: FetchedSection): Sections<unknown> | undefined {
-  if (reply.group === 'guest') return name === 'guest' ? reply.guest : undefined;
-  return name === 'guest' ? undefined : reply[name];
+  return (reply as { readonly [S in FetchedSection]?: Sections<unknown> })[name];
 }
 
 function takeConfig(
@@ -106,6 +155,18 @@ function takeGuest(
   const known = os !== '' || hostname !== '' || apps.length > 0;
   const hash = known ? contentHash(document) : '';
   outbox.observeGuest(entry, { hash, document }, observation, known && entry.documentsAsked.has('guest'));
+  return true;
+}
+
+function takeStatus(
+  outbox: Outbox,
+  entry: VMEntry,
+  reply: Extract<SectionReply, { group: 'status' }>,
+  observation: Observation,
+): boolean {
+  const status = reply.status.get(entry.vm);
+  if (!isFinal(status)) return false;
+  if (status.content !== undefined) outbox.observeConditions(entry, status.content.conditions, observation);
   return true;
 }
 

@@ -1,5 +1,5 @@
 import type { OutgoingMessage } from '@vedette/bus';
-import { type SnapshotColumns, subjects } from '@vedette/model';
+import { type SnapshotColumns, subjects, type Version } from '@vedette/model';
 import { type EventOrigin, encodeEvent, stateValueAt } from './event-builder.ts';
 import { lastSent, type Observation, type RegisterSet, type VMEntry } from './knowledge.ts';
 
@@ -76,9 +76,11 @@ function columnsOf(rows: SnapshotPart['rows']): SnapshotColumns {
     configHash: [],
     guestHash: [],
   };
+  const born: Array<Version | null> = [];
   for (const { entry, values } of rows) {
     const { state } = values;
     if (state === undefined) continue;
+    born.push(state.born ?? null);
     columns.vm.push(entry.vm);
     columns.state.push(state.state);
     columns.reason.push(state.reason);
@@ -92,11 +94,11 @@ function columnsOf(rows: SnapshotPart['rows']): SnapshotColumns {
     columns.configHash.push(values.config?.hashes.config ?? '');
     columns.guestHash.push(values.guest?.hash ?? '');
   }
-  return columns;
+  return born.every((one) => one === null) ? columns : { ...columns, born };
 }
 
-/** Bytes of JSON that one VM takes without its addresses, rounded up: ids, states, hashes and punctuation. */
-const rowBytes = 420;
+/** Bytes of JSON that one VM takes without its addresses, rounded up: ids, states, conditions, hashes, punctuation. */
+const rowBytes = 500;
 const addressBytes = 180;
 /** Bytes of the envelope and the column names. */
 const frameBytes = 1024;

@@ -36,6 +36,11 @@ class Bench {
     this.outbox.observeState(this.entry(vm), seen(state), poll);
   }
 
+  /** It was removed and defined anew, and is seen so. */
+  recreate(vm: string, state: VMState): void {
+    this.outbox.observeState(this.entry(vm), { ...seen(state), recreated: true }, poll);
+  }
+
   batch(): readonly OutgoingMessage[] {
     return this.outbox.nextBatch(this.nowMs, poll);
   }
@@ -209,6 +214,96 @@ describe('the outbox of an observer (I3)', () => {
     expect(snapshot.data.columns.activation).toEqual([snapshot.data.snapshot, { epoch: 0, seq: 0 }]);
     bench.see('a', 'paused');
     expect(bench.flush().map((event) => stateData(event).from)).toEqual(['running']);
+  });
+
+  it('M8: a VM defined anew that looks the same is told, born at that version, and bears it from then on', () => {
+    const bench = new Bench();
+    bench.see('a', 'stopped');
+    bench.flush();
+    bench.recreate('a', 'stopped');
+    const [change] = bench.flush().map(stateData);
+    expect(change).toMatchObject({ from: 'stopped', to: 'stopped', value: { born: { epoch: 7, seq: 2 } } });
+    bench.see('a', 'stopped');
+    expect(bench.flush()).toEqual([]);
+    bench.see('a', 'running');
+    expect(stateData(bench.flush()[0]).value).toMatchObject({
+      born: { epoch: 7, seq: 2 },
+      activation: { epoch: 7, seq: 3 },
+    });
+  });
+
+  it('M8: of changes that wait the birth is kept, and what the former VM went through is not', () => {
+    const bench = new Bench();
+    bench.see('b', 'running');
+    bench.see('a', 'stopped');
+    bench.batch();
+    bench.outbox.settle([inDoubt, inDoubt]);
+    bench.see('a', 'running');
+    bench.see('a', 'paused');
+    bench.recreate('a', 'paused');
+    bench.see('a', 'stopped');
+    bench.batch();
+    bench.outbox.settle([stored, stored]);
+    const [change, ...rest] = bench.flush().map(stateData);
+    expect(rest).toEqual([]);
+    expect(change).toMatchObject({ from: 'stopped', to: 'stopped', passed: ['paused'] });
+    expect(change?.value.born).toEqual(change?.version);
+  });
+
+  it('M8: one that runs is active anew; a birth in doubt is sent with the same bytes and repeated in no later event', () => {
+    const bench = new Bench();
+    bench.see('a', 'running');
+    bench.flush();
+    bench.recreate('a', 'running');
+    const first = bench.batch();
+    bench.outbox.settle([inDoubt]);
+    expect(bench.batch()).toEqual(first);
+    bench.see('a', 'paused');
+    bench.outbox.settle([stored]);
+    const born = { epoch: 7, seq: 2 };
+    expect(first.map(eventOf).map(stateData)).toMatchObject([{ value: { born, activation: born } }]);
+    expect(bench.flush().map(stateData)).toMatchObject([{ to: 'paused', value: { born, activation: born } }]);
+  });
+
+  it('M8: a birth is in the snapshot, at its version; without any the column is left out', () => {
+    const bench = new Bench();
+    bench.see('a', 'stopped');
+    bench.see('b', 'stopped');
+    bench.flush();
+    const columnsTold = () => {
+      bench.outbox.requestSnapshot(poll);
+      const [event] = bench.flush();
+      if (event?.type !== 'vedette.HostSnapshot.v1') throw new Error(event?.type);
+      return event.data.columns;
+    };
+    expect(columnsTold()).not.toHaveProperty('born');
+    bench.recreate('b', 'stopped');
+    bench.flush();
+    expect(columnsTold()).toMatchObject({ vm: ['a', 'b'], born: [null, { epoch: 7, seq: 4 }] });
+  });
+
+  it('M8: a birth in a row that came too late says nothing else of the VM', () => {
+    const bench = new Bench();
+    bench.see('a', 'paused');
+    bench.flush();
+    bench.outbox.observeRecreation(bench.entry('a'), poll);
+    bench.outbox.observeRecreation(bench.entry('nobody'), poll);
+    expect(bench.flush().map(stateData)).toMatchObject([{ vm: 'a', from: 'paused', to: 'paused' }]);
+  });
+
+  it('S12, O4: that nothing is wrong any more with a VM that left is told again when it was refused', () => {
+    const bench = new Bench();
+    bench.see('a', 'running');
+    bench.outbox.observeConditions(bench.entry('a'), ['nic'], poll);
+    bench.flush();
+    bench.see('a', 'absent');
+    bench.outbox.observeConditions(bench.entry('a'), [], poll);
+    expect(bench.batch()).toHaveLength(2);
+    bench.outbox.settle([stored, refused]);
+    const told = bench.flush();
+    expect(told.map(({ type }) => type)).toContain('vedette.VMConditionChanged.v1');
+    expect(bench.outbox.settled).toBe(true);
+    expect(bench.entries.size).toBe(0);
   });
 
   it('parts of a snapshot stay below the limit, have consecutive seqs and all name the last one', () => {

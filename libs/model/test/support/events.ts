@@ -1,6 +1,7 @@
 import {
   canonicalAddresses,
   channels,
+  type DeviceSample,
   type EventData,
   type EventName,
   envelope,
@@ -42,6 +43,15 @@ export function columnsOf(vms: readonly string[], state: StateValue = stateValue
   };
 }
 
+const exampleDevices: DeviceSample = {
+  cpuTimeS: 12.5,
+  currentVcpus: 2,
+  vcpus: [{ vcpu: 0, state: 1, timeS: 6.25 }],
+  memory: { maximumBytes: 2 ** 31, rssBytes: 2 ** 30 },
+  disks: [{ device: 'vda', path: '/var/lib/images/v1.qcow2', readBytes: 4096 }],
+  interfaces: [{ device: 'vnet0', receiveBytes: 10, transmitDrops: 0 }],
+};
+
 const truth: VMTruth = {
   state: 'running',
   detail: '',
@@ -78,6 +88,25 @@ export const exampleData: { readonly [N in EventName]: EventData<N> } = {
     columns: columnsOf(['v1', 'v2']),
   },
   HostStateChanged: { host: 'h.1', ...observation, from: 'connecting', to: 'up', reason: '', vms: 2 },
+  VMStatsSampled: {
+    host: 'h.1',
+    observedAt: observation.observedAt,
+    columns: {
+      vm: ['v1', 'v2'],
+      name: ['web', ''],
+      state: ['running', 'stopped'],
+      cpuUser: [0.8, null],
+      cpuSystem: [0.1, null],
+      memoryPercent: [40.5, null],
+      elapsedS: [3600, null],
+      devices: [exampleDevices, null],
+    },
+  },
+  HostStatsSampled: {
+    host: 'h.1',
+    observedAt: observation.observedAt,
+    sample: { cpuCount: 8, memoryMiB: 32_768, memoryFreeMiB: 1_024.5, cpuUser: 0.25, cpuIdle: 0.75 },
+  },
   HostCoverage: {
     member: 'm1',
     hosts: 2,
@@ -117,6 +146,8 @@ const ids: { readonly [N in EventName]: string } = {
   VMConditionChanged: 'h.1/3/17',
   HostSnapshot: 'h.1/3/17',
   HostStateChanged: 'h.1/3/17',
+  VMStatsSampled: 'm1/stats/1',
+  HostStatsSampled: 'm1/stats/2',
   HostCoverage: 'm1/1',
   MarkCast: 'mark/4',
   VMChanged: 'vm/v1/3',

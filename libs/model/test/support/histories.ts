@@ -22,7 +22,14 @@ export interface Logged {
 
 /** What an observer may do next. */
 export type Step =
-  | { readonly kind: 'state'; readonly vm: string; readonly state: VMState; readonly held: boolean }
+  | {
+      readonly kind: 'state';
+      readonly vm: string;
+      readonly state: VMState;
+      readonly held: boolean;
+      /** The VM was removed and defined anew before it was seen so (M8). */
+      readonly reborn: boolean;
+    }
   | { readonly kind: 'addresses'; readonly vm: string; readonly value: AddressesValue }
   | { readonly kind: 'snapshot'; readonly parts: number }
   | { readonly kind: 'restart' }
@@ -97,12 +104,13 @@ class Observer {
 
 function nextState(
   before: StateValue | undefined,
-  step: { state: VMState; held: boolean },
+  step: { state: VMState; held: boolean; reborn: boolean },
   version: Version,
 ): StateValue {
   const kind = stateClass(step.state);
   const wasActive = before !== undefined && stateClass(before.state) === 'active';
-  const activated = kind === 'active' && !wasActive;
+  const activated = kind === 'active' && (!wasActive || step.reborn);
+  const born = step.reborn ? version : before?.born;
   const lastPresent = before === undefined || stateClass(before.state) === 'left' ? before?.lastPresent : before.state;
   return {
     state: step.state,
@@ -110,6 +118,7 @@ function nextState(
     raw: { state: step.state, reason: '' },
     activation: activated ? version : (before?.activation ?? zeroVersion),
     held: activated ? step.held : (before?.held ?? false),
+    ...(born === undefined ? {} : { born }),
     ...(kind === 'left' && lastPresent !== undefined ? { lastPresent } : {}),
   };
 }
@@ -142,6 +151,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       vm: fc.constantFrom(...vms),
       state: fc.constantFrom(...states),
       held: fc.boolean(),
+      reborn: fc.constantFrom(false, false, false, true),
     }),
   },
   {

@@ -142,8 +142,8 @@ function ofDeleted(deciding: Seen, hosts: readonly Seen[], providers: readonly S
 function ofAbsent(deciding: Seen, hosts: readonly Seen[], providers: readonly Seen[], world: World): NaiveVerdict {
   const silent = Object.entries(world)
     .filter(([who, host]) => !who.startsWith('@') && !host.removed && host.realm === deciding.realm)
-    // The latest word of any host counts, not only the deciding one: another may just have let go of the VM.
-    .filter(([, host]) => host.echoedMark <= Math.max(...hosts.map(({ mark }) => mark)))
+    // The latest word of any host counts that may just have let go of the VM; one that has it down has not.
+    .filter(([, host]) => hosts.some(({ mark, state }) => !down.includes(state) && host.echoedMark <= mark))
     .map(([who]) => who);
   const unconfirmed = providers.filter(({ state, removed }) => present(state) && !removed).map(({ who }) => who);
   const waitingFor = [...silent, ...unconfirmed];

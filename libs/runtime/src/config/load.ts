@@ -88,7 +88,7 @@ const emptyDocument: MapInput = { kind: 'map', origin: { source: 'none' }, entri
 
 /** The value's own place, or that of the nearest section around it that has one. */
 function originOf({ origins }: Filling, key: string): Origin {
-  for (let path = key; path !== ''; path = path.replace(/(\.[^.[]*|\[[^[]*|^[^.[]*)$/, '')) {
+  for (let path = key; path !== ''; path = path.replace(/(\.[^.[\]]*|\[[0-9]*\]|^[^.[]*)$/, '')) {
     const origin = origins.get(path);
     if (origin !== undefined) return origin;
   }

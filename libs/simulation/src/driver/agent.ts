@@ -4,7 +4,7 @@ import type { Fleet } from '../fleet.ts';
 import type { FleetHost } from '../host.ts';
 import { memoryPercent } from '../samples.ts';
 import { cutsHints, isCallFault } from '../script/faults.ts';
-import { sameDetails, type VmView } from '../view.ts';
+import { recreationsOf, sameDetails, type VmView } from '../view.ts';
 import { hashesOf, loadOf, type RecordedRow, rowOf, sameHashes } from './rows.ts';
 
 /**
@@ -253,6 +253,10 @@ export class SimulatedAgent {
 function sameSaying(held: RecordedRow, view: VmView): boolean {
   const { state, reason, raw } = held.view;
   return (
-    state === view.state && reason === view.reason && raw.state === view.raw.state && raw.reason === view.raw.reason
+    state === view.state &&
+    reason === view.reason &&
+    raw.state === view.raw.state &&
+    raw.reason === view.raw.reason &&
+    recreationsOf(held.view) === recreationsOf(view)
   );
 }

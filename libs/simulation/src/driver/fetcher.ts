@@ -5,14 +5,15 @@ import {
   type HostCapabilities,
   type HostDescription,
   type HostFetcher,
-  type HostStats,
   PendingCalls,
+  type RuntimeRow,
   type RuntimeStats,
   type Section,
   type SectionName,
   type Sections,
+  type StatusDocument,
 } from '@vedette/fetcher';
-import type { SectionDocument } from '@vedette/model';
+import type { DeviceSample, HostSample, SectionDocument } from '@vedette/model';
 import { type Clock, VedetteError } from '@vedette/runtime';
 import { sectionOf } from '../documents.ts';
 import type { Fleet } from '../fleet.ts';
@@ -26,8 +27,9 @@ import {
   type ListingFault,
   type UnfitFault,
 } from '../script/faults.ts';
+import { recreationsOf } from '../view.ts';
 import type { SimulatedAgent } from './agent.ts';
-import { devicesOf, hardwareOf } from './devices.ts';
+import { devicesOf, hostSampleOf } from './devices.ts';
 import { HintWire } from './hint-wire.ts';
 import { completeListing, emptyListing, withListingFault } from './listings.ts';
 
@@ -52,11 +54,16 @@ export class SimulatedHostFetcher implements HostFetcher {
   readonly #wires = new Set<HintWire>();
   /** Polls answered; who of two agents in turn answers. */
   #polls = 0;
+  #hostSampled = false;
+  /** How often each VM was told to have been defined anew, or had been when this fetcher was opened. */
+  readonly #recreationsTold = new Map<string, number>();
+  readonly #openedMs: number;
 
   constructor(options: SimulatedFetcherOptions) {
     this.#options = options;
     this.capabilities = options.capabilities;
     this.#pending = new PendingCalls(options.clock);
+    this.#openedMs = options.nowMs();
   }
 
   runtimeStats(options: Parameters<HostFetcher['runtimeStats']>[0]): Promise<RuntimeStats> {
@@ -71,23 +78,32 @@ export class SimulatedHostFetcher implements HostFetcher {
     return this.#call('config', options, (tMs) => this.#sections(vms, 'config', tMs));
   }
 
-  status(vms: readonly string[], options: FetchOptions): Promise<Sections<SectionDocument>> {
-    return this.#call('status', options, (tMs) => this.#sections(vms, 'status', tMs));
+  status(vms: readonly string[], options: FetchOptions): Promise<Sections<StatusDocument>> {
+    return this.#call('status', options, (tMs) => this.#sections(vms, 'status', tMs) as Sections<never>);
   }
 
   guestDetails(vms: readonly string[], options: FetchOptions): Promise<Sections<GuestDetails>> {
     return this.#call('guestDetails', options, (tMs) => this.#sections(vms, 'guest', tMs) as Sections<never>);
   }
 
-  deviceStats(options: FetchOptions): Promise<ReadonlyMap<string, Readonly<Record<string, unknown>>>> {
+  deviceStats(options: FetchOptions): Promise<ReadonlyMap<string, DeviceSample>> {
     return this.#call('deviceStats', options, (tMs) => {
-      const answering = this.#answering(tMs);
-      return new Map(Array.from(answering?.vms() ?? [], ({ view }) => [view.identity.vm, devicesOf(view, tMs)]));
+      const samples = new Map<string, DeviceSample>();
+      for (const { view } of this.#answering(tMs)?.vms() ?? []) {
+        const sample = devicesOf(view, tMs);
+        if (sample !== undefined) samples.set(view.identity.vm, sample);
+      }
+      return samples;
     });
   }
 
-  hostStats(options: FetchOptions): Promise<HostStats> {
-    return this.#call('hostStats', options, (tMs) => hardwareOf(this.#answering(tMs) ?? this.#options.agent));
+  hostStats(options: FetchOptions): Promise<HostSample> {
+    return this.#call('hostStats', options, (tMs) => {
+      const { agent, fleet } = this.#options;
+      const again = this.#hostSampled;
+      this.#hostSampled = true;
+      return hostSampleOf(this.#answering(tMs) ?? agent, fleet.options.cpu, tMs, again);
+    });
   }
 
   describe(options: FetchOptions): Promise<HostDescription> {
@@ -117,7 +133,9 @@ export class SimulatedHostFetcher implements HostFetcher {
     this.#wires.add(wire);
     const stop = this.capabilities.push ? agent.listen(wire) : undefined;
     try {
-      yield* wire.channel.hints(options.signal);
+      for await (const hint of wire.channel.hints(options.signal)) {
+        yield hint.kind === 'rows' ? { kind: 'rows', rows: this.#withRecreations(hint.rows, agent) } : hint;
+      }
     } finally {
       stop?.();
       wire.close();
@@ -175,7 +193,27 @@ export class SimulatedHostFetcher implements HostFetcher {
       delta === undefined
         ? completeListing(answering, tMs)
         : { hostUuid, boot, rev, complete: false, ...delta, agrees: true, unreadable: [] };
-    return fault === undefined ? listing : withListingFault(listing, fault);
+    const faulty = fault === undefined ? listing : withListingFault(listing, fault);
+    return { ...faulty, rows: this.#withRecreations(faulty.rows, answering) };
+  }
+
+  /** Says once of each VM that it was defined anew, in the row that reaches the reader first. */
+  #withRecreations(rows: readonly RuntimeRow[], agent: SimulatedAgent): readonly RuntimeRow[] {
+    if (this.#options.fleet.script.size === 0) return rows;
+    return rows.map((row) => {
+      const view = agent.recorded(row.vm)?.view;
+      const recreations = view === undefined ? 0 : recreationsOf(view);
+      if (recreations === 0 || recreations <= this.#recreationsKnown(row.vm, agent)) return row;
+      this.#recreationsTold.set(row.vm, recreations);
+      return { ...row, recreated: true };
+    });
+  }
+
+  #recreationsKnown(vm: string, { host }: SimulatedAgent): number {
+    const told = this.#recreationsTold.get(vm);
+    if (told !== undefined) return told;
+    const before = host.vmAt(vm, this.#openedMs);
+    return before === undefined ? 0 : recreationsOf(before);
   }
 
   #sections(vms: readonly string[], section: SectionName, tMs: number): Sections<SectionDocument> {

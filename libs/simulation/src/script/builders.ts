@@ -40,6 +40,15 @@ export function remove(on: VmOnHost): readonly ScriptEntry[] {
   return course(on, [[0, undefined]]);
 }
 
+/**
+ * A VM is removed and defined anew under its UUID before anybody looks again (M8); it is then in the state given, else
+ * it looks as before.
+ */
+export function recreate(on: VmOnHost & { readonly state?: VMState }): readonly ScriptEntry[] {
+  const { host, vm, atMs, state } = on;
+  return [{ kind: 'recreate', atMs, host, vm }, ...(state === undefined ? [] : course(on, [[0, state]]))];
+}
+
 /** A guest reboots: `rebooting` for a while, then `running`. */
 export function reboot(on: VmOnHost & { readonly rebootingMs?: number }): readonly ScriptEntry[] {
   return course(on, [

@@ -70,6 +70,12 @@ export interface ConditionsEntry extends Detail {
   readonly conditions: ConditionsValue;
 }
 
+/** The VM is removed and defined anew under its UUID, between two looks at the host; `state` entries say how it is. */
+export interface RecreateEntry extends Detail {
+  readonly kind: 'recreate';
+  readonly host: string;
+}
+
 /** The agent of the host restarts: a new boot, the same content. */
 export interface RestartEntry extends At {
   readonly kind: 'restart';
@@ -91,6 +97,6 @@ export interface RecoverEntry extends At {
 }
 
 export type PresenceEntry = StateEntry | AbsentEntry | ReleaseEntry | FlapEntry;
-export type DetailEntry = NameEntry | AddressesEntry | SectionEntry | ConditionsEntry;
+export type DetailEntry = NameEntry | AddressesEntry | SectionEntry | ConditionsEntry | RecreateEntry;
 export type HostEntry = RestartEntry | FaultEntry | RecoverEntry;
 export type ScriptEntry = PresenceEntry | DetailEntry | HostEntry;

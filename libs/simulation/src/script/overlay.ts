@@ -92,6 +92,8 @@ function detailBy(entry: DetailEntry, before: DetailPatch | undefined): Partial<
       return { addresses: entry.addresses };
     case 'conditions':
       return { conditions: entry.conditions };
+    case 'recreate':
+      return { recreations: (before?.recreations ?? 0) + 1 };
     case 'section': {
       const held = before?.sections?.[entry.section];
       const section: SectionPatch = { observed: entry.observed, members: { ...held?.members, ...entry.members } };

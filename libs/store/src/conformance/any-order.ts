@@ -1,4 +1,4 @@
-import { conditionNames, type ObserverEvent, type VMState } from '@vedette/model';
+import { conditionNames, type ObserverEvent, type Register, type StateValue, type VMState } from '@vedette/model';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { StoredEvent } from '../port.ts';
@@ -21,7 +21,13 @@ const states: readonly VMState[] = [
 
 /** One thing that an observer publishes. */
 type Step = { readonly host: number } & (
-  | { readonly kind: 'state'; readonly vm: number; readonly state: VMState; readonly held: boolean }
+  | {
+      readonly kind: 'state';
+      readonly vm: number;
+      readonly state: VMState;
+      readonly held: boolean;
+      readonly reborn: boolean;
+    }
   | { readonly kind: 'addresses' | 'config' | 'guest' | 'conditions'; readonly vm: number; readonly value: number }
   | { readonly kind: 'snapshot'; readonly rows: ReadonlyArray<{ vm: number; state: VMState }>; readonly parts: number }
   | { readonly kind: 'host'; readonly up: boolean }
@@ -32,7 +38,17 @@ const vm = fc.nat({ max: vmCount - 1 });
 const state = fc.constantFrom(...states);
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('state' as const), host, vm, state, held: fc.boolean() }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('state' as const),
+        host,
+        vm,
+        state,
+        held: fc.boolean(),
+        reborn: fc.constantFrom(false, false, false, false, true),
+      }),
+    },
     {
       weight: 3,
       arbitrary: fc.record({
@@ -129,9 +145,15 @@ class Fleet {
     return this.#unprefixed(plain, (key) => key === 'document');
   }
 
+  /** Whether a VM ran in its present incarnation depends on the order where several hosts speak of it (U3). */
   async truths(): Promise<unknown> {
     const all = await Promise.all(this.#vms().map((id) => this.#scene.store.vm(id)));
-    return this.#unprefixed(all.map((detail) => detail && { truth: detail.truth, everRan: detail.everRan }));
+    const plain = all.map((detail) => {
+      if (detail === undefined) return undefined;
+      const sole = detail.sightings.length === 1 || detail.sightings.every((one) => !wasReborn(one.registers.state));
+      return { truth: detail.truth, ...(sole ? { everRan: detail.everRan } : {}) };
+    });
+    return this.#unprefixed(plain);
   }
 
   /** Casts marks until nothing waits for one that these hosts could echo. */
@@ -156,7 +178,7 @@ class Fleet {
       return observer.snapshot(rows, Math.max(1, Math.ceil(rows.length / (step.parts + 1))));
     }
     const id = `${this.#prefix}-v${step.vm}`;
-    if (step.kind === 'state') return [observer.state(id, step.state, { held: step.held })];
+    if (step.kind === 'state') return [observer.state(id, step.state, { held: step.held, reborn: step.reborn })];
     const { value } = step;
     if (step.kind === 'addresses') return [observer.addresses(id, value === 0 ? [] : [address(`10.0.0.${value}`)])];
     if (step.kind === 'config') return [observer.config(id, `name${value}`, String(value))];
@@ -168,6 +190,10 @@ class Fleet {
     const text = JSON.stringify(value, (key, inner: unknown) => (leaveOut(key) ? undefined : inner));
     return JSON.parse(text.replaceAll(this.#prefix, ''));
   }
+}
+
+function wasReborn(state: Register<StateValue> | undefined): boolean {
+  return state?.value.born !== undefined;
 }
 
 interface Delivery {

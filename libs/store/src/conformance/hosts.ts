@@ -1,3 +1,4 @@
+import type { HostMode } from '@vedette/model';
 import { describe, expect, test } from 'vitest';
 import { durableTest, Scene, type StoreConformanceOptions } from './scene.ts';
 import { coverage } from './scripted-observer.ts';
@@ -45,6 +46,66 @@ export function hostConformance(options: StoreConformanceOptions): void {
       await expect(scene.store.registerHosts([{ ...good, realm: '' }])).rejects.toMatchObject({ path: '/0/realm' });
       expect((await scene.store.hosts({}, { limit: 10 })).items).toEqual([]);
       expect(await scene.fleetEvents()).toEqual([]);
+    });
+
+    test('D2: an id that marks a provider is refused as that of a host', async () => {
+      await using scene = await Scene.of(options);
+      const host = { id: '@cloud', name: 'cloud', realm: 'r1', url: 'test://cloud' };
+      await expect(scene.store.registerHosts([host])).rejects.toMatchObject({
+        code: 'VDT_STORE_IDENTIFIER',
+        path: '/0/id',
+      });
+      expect(await scene.store.host('@cloud')).toBeUndefined();
+    });
+
+    test('N11: who named a host last, and who removed it, is kept; nobody else is told of that', async () => {
+      await using scene = await Scene.of(options);
+      const host = { id: 'h1', name: 'one', realm: 'r1', url: 'test://h1' };
+      await scene.store.registerHosts([host]);
+      expect(await scene.store.host('h1')).toMatchObject({ origin: 'configuration', removedBy: undefined });
+      await scene.store.registerHosts([{ ...host, origin: 'person' }]);
+      expect(await scene.store.host('h1')).toMatchObject({ origin: 'person', hostVersion: 1 });
+      await scene.store.removeHosts(['h1'], 'anna');
+      expect(await scene.store.host('h1')).toMatchObject({ origin: 'person', removedBy: 'anna' });
+      await scene.store.registerHosts([host]);
+      expect(await scene.store.host('h1')).toMatchObject({ origin: 'configuration', removedBy: undefined });
+    });
+
+    test('a mode ends with the removal: whoever adds the host again finds it active', async () => {
+      await using scene = await Scene.of(options);
+      await scene.hosts(['h1']);
+      await scene.store.setHostMode('h1', 'maintenance');
+      await scene.hosts(['h1']);
+      expect(await scene.store.host('h1')).toMatchObject({ mode: 'maintenance' });
+      await scene.store.removeHosts(['h1'], 'anna');
+      await scene.hosts(['h1']);
+      expect(await scene.store.host('h1')).toMatchObject({ mode: 'active' });
+    });
+
+    test('hosts can be asked for by mode', async () => {
+      await using scene = await Scene.of(options);
+      await scene.hosts(['h1', 'h2', 'h3']);
+      await scene.store.setHostMode('h2', 'draining');
+      const idsOf = async (mode: HostMode): Promise<string[]> =>
+        (await scene.store.hosts({ mode }, { limit: 10 })).items.map(({ id }) => id);
+      expect(await idsOf('draining')).toEqual(['h2']);
+      expect(await idsOf('active')).toEqual(['h1', 'h3']);
+      expect(await idsOf('maintenance')).toEqual([]);
+    });
+
+    durableTest(options)('N11: origin, tombstone and mode outlive the process', async () => {
+      await using scene = await Scene.of(options);
+      await scene.hosts(['h1', 'h2']);
+      await scene.store.registerHosts([{ id: 'h3', name: 'h3', realm: 'r1', url: 'test://h3', origin: 'person' }]);
+      await scene.store.setHostMode('h1', 'draining');
+      await scene.store.removeHosts(['h2'], 'anna');
+      await scene.reopen();
+      const { items } = await scene.store.hosts({}, { limit: 10 });
+      expect(items.map(({ id, origin, mode, removedBy }) => [id, origin, mode, removedBy])).toEqual([
+        ['h1', 'configuration', 'draining', undefined],
+        ['h2', 'configuration', 'active', 'anna'],
+        ['h3', 'person', 'active', undefined],
+      ]);
     });
 
     test('what a host says of itself merges by version; what is left out is kept', async () => {

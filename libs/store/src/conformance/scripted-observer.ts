@@ -33,6 +33,8 @@ export interface StateOptions {
   readonly passed?: readonly VMState[];
   readonly held?: boolean;
   readonly lastPresent?: VMState;
+  /** The VM was removed and defined anew before it was seen so (M8). */
+  readonly reborn?: boolean;
 }
 
 /** What every scripted event is said to have been seen at. */
@@ -43,7 +45,10 @@ export class ScriptedObserver {
   readonly id: string;
   readonly epoch: number;
   seq = 0;
-  readonly #activations = new Map<string, { version: Version; active: boolean; held: boolean; last: VMState }>();
+  readonly #activations = new Map<
+    string,
+    { version: Version; active: boolean; held: boolean; last: VMState; born: Version | undefined }
+  >();
 
   constructor(id: string, epoch: number) {
     this.id = id;
@@ -53,6 +58,11 @@ export class ScriptedObserver {
   /** The version of the last event. */
   get version(): Version {
     return { epoch: this.epoch, seq: this.seq };
+  }
+
+  /** The VM was told to be absent: its next state is told as of one that was never met. */
+  forget(vm: string): void {
+    this.#activations.delete(vm);
   }
 
   state(vm: string, to: VMState, options: StateOptions = {}): ObserverEvent {
@@ -113,6 +123,7 @@ export class ScriptedObserver {
 
   #columns(rows: readonly SnapshotRow[], snapshot: Version): HostSnapshot['data']['columns'] {
     const values = rows.map((row) => this.#stateValue(row.vm, row.state, snapshot, {}));
+    const born = values.map((value) => value.born ?? null);
     return {
       vm: rows.map((row) => row.vm),
       state: values.map((value) => value.state),
@@ -120,6 +131,7 @@ export class ScriptedObserver {
       raw: values.map((value) => value.raw),
       activation: values.map((value) => value.activation),
       held: values.map((value) => value.held),
+      ...(born.every((one) => one === null) ? {} : { born }),
       addresses: rows.map((row) => (row.addresses === undefined ? null : (row.addresses as Address[] | null))),
       conditions: rows.map((row) => [...(row.conditions ?? [])]),
       name: rows.map((row) => row.name ?? ''),
@@ -132,13 +144,22 @@ export class ScriptedObserver {
   #stateValue(vm: string, state: VMState, version: Version, options: StateOptions): StateValue {
     const held = this.#activations.get(vm);
     const active = isActive(state);
-    const activated = active && held?.active !== true;
+    const activated = active && (held?.active !== true || options.reborn === true);
+    const born = options.reborn === true ? version : held?.born;
     const activation = activated ? version : (held?.version ?? zeroVersion);
     const wasHeld = activated ? (options.held ?? false) : (held?.held ?? false);
-    this.#activations.set(vm, { version: activation, active, held: wasHeld, last: state });
+    this.#activations.set(vm, { version: activation, active, held: wasHeld, last: state, born });
     const { reason = '', lastPresent } = options;
     const raw = { state, reason: '' };
-    return { state, reason, raw, activation, held: wasHeld, ...(lastPresent === undefined ? {} : { lastPresent }) };
+    return {
+      state,
+      reason,
+      raw,
+      activation,
+      held: wasHeld,
+      ...(born === undefined ? {} : { born }),
+      ...(lastPresent === undefined ? {} : { lastPresent }),
+    };
   }
 
   #next(): Version {

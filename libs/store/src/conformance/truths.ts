@@ -194,6 +194,85 @@ export function truthConformance(options: StoreConformanceOptions): void {
       expect(await scene.record('v1')).toMatchObject({ incarnation: 2, everRan: 'yes' });
     });
 
+    test('M8: a VM that its host saw defined anew begins a new incarnation that never ran, and that is told', async () => {
+      await using scene = await Scene.of(options);
+      const [h1] = await scene.hosts(['h1']);
+      await scene.apply(h1.state('v1', 'running'), h1.state('v1', 'stopped'));
+      await scene.fleetEvents();
+      const { outboxed } = await scene.apply(h1.state('v1', 'stopped', { reborn: true }));
+      expect(outboxed).toBe(1);
+      expect(await scene.record('v1')).toMatchObject({ incarnation: 2, everRan: 'unknown' });
+      const [told] = await scene.fleetEvents();
+      expect(told?.data).toMatchObject({ reason: 'discovered', incarnation: 2, state: 'stopped', previous: {} });
+      await scene.apply(h1.state('v1', 'paused'), h1.state('v1', 'running', { reborn: true }));
+      expect(await scene.record('v1')).toMatchObject({ incarnation: 3, everRan: 'yes' });
+    });
+
+    test('M8: a birth counts once: in later events, snapshots, redeliveries and a store opened again', async () => {
+      await using scene = await Scene.of(options);
+      const [h1] = await scene.hosts(['h1']);
+      const birth = h1.state('v1', 'stopped', { reborn: true });
+      await scene.apply(h1.state('v2', 'stopped'), birth, h1.state('v1', 'running'), birth);
+      await scene.apply(...h1.snapshot([{ vm: 'v1', state: 'running' }]), birth);
+      if (options.durable) await scene.reopen();
+      await scene.apply(h1.state('v1', 'paused'), birth);
+      expect(await scene.record('v1')).toMatchObject({ incarnation: 2, everRan: 'yes' });
+      expect(await scene.record('v2')).toMatchObject({ incarnation: 1 });
+    });
+
+    test('M8, F11: in every order of delivery a birth begins an incarnation, and only what followed it counts', async () => {
+      for (const after of ['stopped', 'running'] as const) {
+        for (const order of permutations(['ran', 'birth', 'after'] as const)) {
+          await using scene = await Scene.of(options);
+          const [h1] = await scene.hosts(['h1']);
+          const events = {
+            ran: h1.state('v1', 'running'),
+            birth: h1.state('v1', 'stopped', { reborn: true }),
+            after: h1.state('v1', after),
+          };
+          await scene.applyEach(...order.map((name) => events[name]));
+          expect(await scene.record('v1'), `${order.join(', ')}, ${after} in the end`).toMatchObject({
+            incarnation: 2,
+            everRan: after === 'running' ? 'yes' : 'unknown',
+            truth: { state: after },
+          });
+        }
+      }
+    });
+
+    test('M8, F11: a birth heard of after the VM left and came back, and ran, begins an incarnation that ran', async () => {
+      await using scene = await Scene.of(options);
+      const [h1] = await scene.hosts(['h1']);
+      const early = [h1.state('v1', 'running'), h1.state('v1', 'stopped')];
+      const birth = h1.state('v1', 'stopped', { reborn: true });
+      const left = h1.state('v1', 'absent', { lastPresent: 'stopped' });
+      h1.forget('v1');
+      await scene.apply(...early, h1.state('v1', 'running'), h1.state('v1', 'stopped'));
+      expect(await scene.record('v1')).toMatchObject({ incarnation: 1, everRan: 'yes' });
+      await scene.apply(birth);
+      expect(await scene.record('v1')).toMatchObject({ incarnation: 2, everRan: 'yes', truth: { state: 'stopped' } });
+      await scene.apply(left, birth);
+      expect(await scene.record('v1')).toMatchObject({ incarnation: 2 });
+    });
+
+    test('M8: a birth that only a snapshot tells begins an incarnation as well', async () => {
+      await using scene = await Scene.of(options);
+      const [h1] = await scene.hosts(['h1']);
+      await scene.apply(h1.state('v1', 'running'), h1.state('v1', 'stopped'));
+      h1.state('v1', 'stopped', { reborn: true }); // refused by the bus for good
+      await scene.apply(...h1.snapshot([{ vm: 'v1', state: 'stopped' }]));
+      expect(await scene.record('v1')).toMatchObject({ incarnation: 2, everRan: 'unknown' });
+    });
+
+    test('M8: a VM that was gone and comes back as one defined anew begins one incarnation, not two', async () => {
+      await using scene = await Scene.of(options);
+      const [h1] = await scene.hosts(['h1']);
+      await scene.apply(h1.state('v1', 'running'), h1.state('v1', 'absent', { lastPresent: 'running' }));
+      await scene.confirm(h1);
+      await scene.apply(h1.state('v1', 'stopped', { reborn: true }));
+      expect(await scene.record('v1')).toMatchObject({ incarnation: 2, everRan: 'unknown' });
+    });
+
     test('a VM ran once any active state was seen, also one only passed through or told late', async () => {
       await using scene = await Scene.of(options);
       const [h1] = await scene.hosts(['h1']);

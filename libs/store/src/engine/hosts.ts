@@ -1,4 +1,10 @@
-import { compareVersions, type HostMode, type HostStateChanged, type Version } from '@vedette/model';
+import {
+  compareVersions,
+  type HostMode,
+  type HostStateChanged,
+  isProviderObserver,
+  type Version,
+} from '@vedette/model';
 import { VedetteError } from '@vedette/runtime';
 import '../errors.ts';
 import type { HostRegistration } from '../port.ts';
@@ -42,6 +48,7 @@ export class Hosts {
   register(hosts: readonly HostRegistration[], wallMs: number): void {
     for (const [index, host] of hosts.entries()) {
       requireIdentifier(host.id, `/${index}/id`);
+      if (isProviderObserver(host.id)) throw providerId(host.id, `/${index}/id`);
       requireIdentifier(host.realm, `/${index}/realm`);
     }
     for (const host of hosts) this.#registerOne(host, wallMs);
@@ -95,11 +102,13 @@ export class Hosts {
     }
   }
 
-  #registerOne({ id, name, realm, url }: HostRegistration, wallMs: number): void {
+  #registerOne({ id, name, realm, url, origin = 'configuration' }: HostRegistration, wallMs: number): void {
     const record = this.#observers.getOrAdd(id);
     const wasRemoved = record.host?.removedBy !== undefined;
     this.#update(record, wallMs, () => {
-      record.host = { ...(record.host ?? newHost()), name, realm, url, removedBy: undefined };
+      const host = record.host ?? newHost();
+      const mode = wasRemoved ? 'active' : host.mode;
+      record.host = { ...host, name, realm, url, origin, mode, removedBy: undefined };
     });
     if (wasRemoved) this.#resettle.all(this.#pendings.parked, wallMs);
   }
@@ -163,7 +172,12 @@ function toldOf({ name, realm, url, mode, state, reason }: HostRegistrationRow) 
   return { name, realm, url, mode, state, reason };
 }
 
-function newHost(): Omit<HostRegistrationRow, 'name' | 'realm' | 'url' | 'removedBy'> {
+function providerId(id: string, path: string): VedetteError {
+  const message = `${JSON.stringify(id)} begins with @, which marks providers`;
+  return new VedetteError('VDT_STORE_IDENTIFIER', { message, path });
+}
+
+function newHost(): Omit<HostRegistrationRow, 'name' | 'realm' | 'url' | 'origin' | 'removedBy'> {
   return {
     mode: 'active',
     hostVersion: 0,

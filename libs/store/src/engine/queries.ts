@@ -24,7 +24,7 @@ import { countsOf, readsAsItIs } from './counts.ts';
 import { decodeCursor, encodeCursor } from './cursors.ts';
 import { filterOf, lowestKey, matchesFilter } from './filters.ts';
 import { fleetStateOf } from './observers.ts';
-import type { ObserverFacts, VMRow } from './records.ts';
+import type { ObserverFacts, ObserverRecord, VMRow } from './records.ts';
 import { visibleSighting, withDocuments } from './sightings.ts';
 import type { Stepwise } from './stepwise.ts';
 import type { HostRow, ReadTables, VMFilter } from './tables.ts';
@@ -82,7 +82,7 @@ export class Queries {
 
   /** @throws VedetteError VDT_STORE_QUERY, VDT_STORE_CURSOR */
   *hosts(
-    query: { readonly realm?: string; readonly state?: string },
+    query: { readonly realm?: string; readonly state?: string; readonly mode?: string },
     page: PageRequest,
   ): Stepwise<Page<Unaged<HostRecord>>> {
     const limit = limitOf(page);
@@ -93,10 +93,7 @@ export class Queries {
       for (const row of rows) {
         if (items.length === limit) return { items, cursor: encodeCursor('hosts', [after]) };
         after = row.observer.id;
-        const fits = query.realm === undefined || row.observer.host?.realm === query.realm;
-        if (fits && (query.state === undefined || fleetStateOf(row.observer).state === query.state)) {
-          items.push(this.#host(row));
-        }
+        if (fitsHost(row.observer, query)) items.push(this.#host(row));
       }
       if (rows.length < rowsPerStep) return { items };
       yield;
@@ -187,6 +184,8 @@ export class Queries {
       name: host?.name ?? '',
       realm: host?.realm ?? '',
       url: host?.url ?? '',
+      origin: host?.origin ?? 'configuration',
+      removedBy: host?.removedBy,
       hostVersion: host?.hostVersion ?? 0,
       state,
       mode: host?.mode ?? 'active',
@@ -201,6 +200,15 @@ export class Queries {
       decider: id,
     };
   }
+}
+
+function fitsHost(
+  observer: ObserverRecord,
+  { realm, state, mode }: { readonly realm?: string; readonly state?: string; readonly mode?: string },
+): boolean {
+  if (realm !== undefined && observer.host?.realm !== realm) return false;
+  if (mode !== undefined && observer.host?.mode !== mode) return false;
+  return state === undefined || fleetStateOf(observer).state === state;
 }
 
 /** What is joined to the rows of one answer; observers and unanswered hosts are looked up once each. */

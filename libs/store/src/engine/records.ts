@@ -1,4 +1,5 @@
 import type { FleetHostState, HostMode, HostState, Sighting, Version, VMState, VMTruth } from '@vedette/model';
+import type { HostOrigin } from '../port.ts';
 import type { Applied } from './applied.ts';
 
 /** What the engine keeps, as every driver holds it. */
@@ -130,6 +131,7 @@ export interface HostRegistrationRow {
   name: string;
   realm: string;
   url: string;
+  origin: HostOrigin;
   /** Who took it away; undefined while it is watched. */
   removedBy: string | undefined;
   mode: HostMode;

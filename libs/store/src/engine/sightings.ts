@@ -40,6 +40,7 @@ export function visibleSighting(sighting: StoredSighting, snapshot: Version): Si
     raw: { state: 'absent', reason: '' },
     activation: held.activation,
     held: held.held,
+    ...(held.born === undefined ? {} : { born: held.born }),
     lastPresent: held.state,
   };
   return {
@@ -48,6 +49,7 @@ export function visibleSighting(sighting: StoredSighting, snapshot: Version): Si
     activation,
     term,
     committedMark: lackedMark ?? sighting.committedMark,
+    ...(sighting.born === undefined ? {} : { born: sighting.born }),
   };
 }
 

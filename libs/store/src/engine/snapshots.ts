@@ -18,10 +18,18 @@ export function* snapshotRows(
     const config = columns.configHash[at] ?? '';
     const guest = columns.guestHash[at] ?? '';
     const addresses = columns.addresses[at] ?? undefined;
+    const born = columns.born?.[at] ?? undefined;
     yield {
       vm,
       values: {
-        state: { state, reason: columns.reason[at] ?? '', raw, activation, held: columns.held[at] ?? false },
+        state: {
+          state,
+          reason: columns.reason[at] ?? '',
+          raw,
+          activation,
+          held: columns.held[at] ?? false,
+          ...(born === undefined ? {} : { born }),
+        },
         conditions: columns.conditions[at] ?? [],
         ...(addresses === undefined ? {} : { addresses }),
         // A register's hashes are all that says that it was observed; a name alone comes from the listing.

@@ -1,4 +1,5 @@
 import {
+  absenceMark,
   changeReason,
   isProviderObserver,
   lastCommittedMark,
@@ -10,6 +11,7 @@ import {
   stateClass,
   truthDifference,
   truthOf,
+  type VMChangeReason,
   type VMTruth,
 } from '@vedette/model';
 import { sameItems } from './items.ts';
@@ -29,8 +31,8 @@ import type { Tallies } from './tallies.ts';
  *     the exception: nobody may call it gone, so it is parked as unknown until the host is registered again.
  * T2. A VM that several observers have seen, or that a person declared gone, is resolved by what they are, and again
  *     whenever that changes.
- * T3. A VMChanged leaves exactly when the truth differs as `truthDifference` says, with the next vmVersion, in the
- *     transaction that writes it.
+ * T3. A VMChanged leaves exactly when the truth differs as `truthDifference` says, or another incarnation began that is
+ *     not gone, with the next vmVersion, in the transaction that writes it.
  */
 export class Truths {
   readonly #tables: Tables;
@@ -58,15 +60,19 @@ export class Truths {
     this.#versionFloor = parts.versionFloor;
   }
 
-  /** Resolves the VM again and writes and publishes what differs. */
-  settle(entry: VMEntry, wallMs: number): void {
+  /**
+   * Resolves the VM again and writes and publishes what differs.
+   *
+   * @param reborn it was defined anew: another incarnation has begun, to be told whatever it looks like (T3)
+   */
+  settle(entry: VMEntry, wallMs: number, reborn = false): void {
     const visible = this.#visible(entry);
     if (!visible.some(hasState)) return;
     const sole = soleObserver(visible);
     const resolution = this.#byWordOfPerson(entry, this.#resolve(visible, sole));
     const truth = truthOf(resolution, visible, (id) => this.#observers.view(id));
     this.#pendings.set(entry, this.#pendingOf(resolution, visible, sole));
-    this.#write(entry, truth, resolution.deciding, wallMs);
+    this.#write(entry, truth, resolution.deciding, { wallMs, reborn });
   }
 
   #visible(entry: VMEntry): Sighting[] {
@@ -108,33 +114,48 @@ export class Truths {
     const { deciding, state } = resolution;
     if (deciding === undefined || state === 'gone') return undefined;
     const realm = this.#observers.view(deciding.observer)?.realm ?? '';
-    const mark = lastCommittedMark(visible);
+    const mark = absenceMark(visible);
     if (resolution.waitingFor.length > 0) return { kind: 'waiting', realm, mark };
-    if (resolution.contested) return { kind: 'contested', realm, mark };
+    if (resolution.contested) return { kind: 'contested', realm, mark: lastCommittedMark(visible) };
     const parked = sole !== undefined && isLeft(sole) && this.#observers.facts(sole.observer)?.removed !== false;
     return parked ? { kind: 'parked', realm, mark } : undefined;
   }
 
-  #write(entry: VMEntry, truth: VMTruth, deciding: Sighting | undefined, wallMs: number): void {
+  #write(
+    entry: VMEntry,
+    truth: VMTruth,
+    deciding: Sighting | undefined,
+    { wallMs, reborn }: { readonly wallMs: number; readonly reborn: boolean },
+  ): void {
     const before = entry.truth;
     const decider = deciding?.observer;
-    const previous = truthDifference(before, truth);
+    const anew = reborn && truth.state !== 'gone';
+    const previous = truthDifference(before, truth) ?? (anew ? {} : undefined);
     if (previous === undefined && entry.decider === decider && before !== undefined && looksSame(before, truth)) return;
     this.#tallies.move(before && { decider: entry.decider, state: before.state }, { decider, state: truth.state });
     entry.truth = truth;
     entry.decider = decider;
     if (truth.state === 'gone') entry.ended = true;
     else if (entry.ended && deciding !== undefined && !isLeft(deciding)) this.#reincarnate(entry);
-    if (previous !== undefined) this.#publish(entry, before, previous, wallMs);
+    const reason = anew ? 'discovered' : changeReason(before, truth);
+    if (previous !== undefined) this.#publish(entry, { previous, reason, wallMs, first: before === undefined });
     this.#tables.saveVM(entry);
   }
 
-  #publish(entry: VMEntry, before: VMTruth | undefined, previous: Partial<VMTruth>, wallMs: number): void {
+  #publish(
+    entry: VMEntry,
+    change: {
+      readonly previous: Partial<VMTruth>;
+      readonly reason: VMChangeReason;
+      readonly wallMs: number;
+      readonly first: boolean;
+    },
+  ): void {
+    const { previous, reason, wallMs, first } = change;
     const truth = entry.truth as VMTruth;
-    entry.vmVersion = Math.max(entry.vmVersion, before === undefined ? this.#versionFloor() : 0) + 1;
+    entry.vmVersion = Math.max(entry.vmVersion, first ? this.#versionFloor() : 0) + 1;
     entry.lastChangedMs = wallMs;
     const { vmVersion, incarnation } = entry;
-    const reason = changeReason(before, truth);
     this.#logs.vmChanged(entry, { vm: entry.id, vmVersion, incarnation, reason, ...truth, previous }, wallMs);
   }
 

@@ -13,6 +13,7 @@ import {
   type Version,
   type Via,
   type VMState,
+  zeroVersion,
 } from '@vedette/model';
 import { sameJson } from './items.ts';
 import type { Logs } from './logs.ts';
@@ -55,6 +56,9 @@ export interface UpdateOutcome {
  * U1. Documents are kept beside the registers: one stands for as long as the hashes of its register do. An event that
  *     comes too late to set the register still brings the document of the hashes held.
  * U2. The truth is resolved again only if the event can have moved it.
+ * U3. An observer that saw the VM defined anew (`born`, M8) begins its next incarnation, in which what it did at lower
+ *     versions of that observer does not count. It counts once, when the highest birth heard of rises; a birth below
+ *     that is of an incarnation already over.
  */
 export class Updates {
   readonly #tables: Tables;
@@ -87,13 +91,15 @@ export class Updates {
     const config = this.#document(entry, held, merge, 'config', update.values.config, inSnapshot);
     const guest = this.#document(entry, held, merge, 'guest', update.values.guest, inSnapshot);
     const changed = changedRegisters(held, merge);
-    const wasActive = this.#noteActive(entry, update);
-    if (merge.advanced.length > 0 || activationMoved(held, merge) || config.moved || guest.moved) {
+    const reborn = isReborn(held, merge);
+    if (reborn) this.#beginAnew(entry, merge);
+    const wasActive = this.#noteActive(entry, update, merge);
+    if (merge.advanced.length > 0 || activationMoved(held, merge) || reborn || config.moved || guest.moved) {
       const sighting = this.#sighting(observer, held, merge, { configHeld: config.held, guestHeld: guest.held });
       this.#keep(entry, observer, held, sighting);
       this.#note(entry, observer, update, { held, changed, wallMs });
-      if (changed || this.#dependsOnMore(entry, held, sighting, observer)) this.#truths.settle(entry, wallMs);
-      if (wasActive) this.#noteActive(entry, update); // a new incarnation may just have begun (M8)
+      if (changed || this.#dependsOnMore(entry, held, sighting, observer)) this.#truths.settle(entry, wallMs, reborn);
+      if (wasActive) this.#noteActive(entry, update, merge); // seen again after it was gone, it begins anew just now (M8)
       return { number: entry.number, moved: true, wanted: config.wanted || guest.wanted };
     }
     return { number: entry.number, moved: false, wanted: false };
@@ -130,9 +136,8 @@ export class Updates {
     documents: Pick<StoredSighting, 'configHeld' | 'guestHeld'>,
   ): StoredSighting {
     const lacked = isLacked(sighting, observer.snapshot);
-    const { registers, activation, term, committedMark } = sighting;
     const lackedMark = lacked ? (held?.lackedMark ?? this.#counters.mark) : undefined;
-    return { observer: observer.id, registers, activation, term, committedMark, lackedMark, ...documents };
+    return { ...sighting, observer: observer.id, lackedMark, ...documents };
   }
 
   #keep(entry: VMEntry, observer: ObserverRecord, held: StoredSighting | undefined, sighting: StoredSighting): void {
@@ -166,9 +171,18 @@ export class Updates {
     return { held: false, moved: true, wanted: inSnapshot || !sameAsHeld };
   }
 
-  /** Whether the event shows the VM active; then it is known to have run. */
-  #noteActive(entry: VMEntry, { values, passed }: VMUpdate): boolean {
-    const active = (values.state !== undefined && isActive(values.state.state)) || passed.some(isActive);
+  /** U3; it may have been seen active in it already, by an event that overtook this one. */
+  #beginAnew(entry: VMEntry, { sighting: { activation, born = zeroVersion } }: MergeOutcome): void {
+    entry.incarnation++;
+    entry.ended = false;
+    entry.everRan = compareVersions(activation, born) >= 0;
+    this.#tables.saveVM(entry);
+  }
+
+  /** Whether the event shows the VM active, in its present incarnation (U3); then it is known to have run. */
+  #noteActive(entry: VMEntry, { values, passed, version }: VMUpdate, { sighting }: MergeOutcome): boolean {
+    const shown = (values.state !== undefined && isActive(values.state.state)) || passed.some(isActive);
+    const active = shown && (sighting.born === undefined || compareVersions(version, sighting.born) >= 0);
     if (active && !entry.everRan) {
       entry.everRan = true;
       this.#tables.saveVM(entry);
@@ -250,6 +264,11 @@ function activationMoved(held: StoredSighting | undefined, { sighting }: MergeOu
   return held.term !== sighting.term || compareVersions(held.activation, sighting.activation) !== 0;
 }
 
+/** Whether the event told of a birth above all that were heard of before. */
+function isReborn(held: StoredSighting | undefined, { sighting: { born } }: MergeOutcome): boolean {
+  return born !== undefined && compareVersions(born, held?.born ?? zeroVersion) > 0;
+}
+
 /** Whether any register has another value than before, or the activation moved: what the truth is made of. */
 function changedRegisters(held: StoredSighting | undefined, merge: MergeOutcome): boolean {
   if (held === undefined || activationMoved(held, merge)) return true;
@@ -267,6 +286,7 @@ function sameState(a: StateValue, b: StateValue): boolean {
     a.reason === b.reason &&
     a.lastPresent === b.lastPresent &&
     a.raw.state === b.raw.state &&
-    a.raw.reason === b.raw.reason
+    a.raw.reason === b.raw.reason &&
+    compareVersions(a.born ?? zeroVersion, b.born ?? zeroVersion) === 0
   );
 }

@@ -68,6 +68,20 @@ export class Family {
   }
 }
 
+/**
+ * A family as prom-client's registry of OpenMetrics wants it: counters are called without `_total`, which the registry
+ * adds to each of their series. It also writes to `name`, so it gets an object of its own.
+ */
+export function openMetric(family: Family): Pick<CollectedMetric, 'name'> & { get(): Promise<CollectedMetric> } {
+  const name = openName(family);
+  return { name, get: async () => ({ ...(await family.get()), name }) };
+}
+
+/** What OpenMetrics calls a family. */
+export function openName({ definition: { type, name } }: Family): string {
+  return type === 'counter' ? name.slice(0, -'_total'.length) : name;
+}
+
 function histogramSamples(name: string, labels: Series['labels'], histogram: Histogram): Sample[] {
   const counts = histogram.cumulative();
   const buckets = counts.map((value, at): Sample => {

@@ -1,4 +1,4 @@
-import { type Metric, Registry } from 'prom-client';
+import { type Metric, Registry, type RegistryContentType } from 'prom-client';
 import {
   type CounterDefinition,
   defineMetrics,
@@ -7,7 +7,7 @@ import {
   isDefined,
   type MetricDefinition,
 } from './definition.ts';
-import { Family, type Series } from './family.ts';
+import { Family, openMetric, openName, type Series } from './family.ts';
 import { Counter, Gauge, type Handle, Histogram } from './handles.ts';
 import { combinations, type Labels, ownerLabels, seriesKey } from './labels.ts';
 
@@ -18,6 +18,9 @@ const ownMetrics = defineMetrics({
     help: 'Readings of a metric from its source that failed; the series was left out of that rendering.',
   },
 });
+
+/** The text formats that metrics can be rendered in. */
+export type MetricsFormat = 'prometheus' | 'openmetrics';
 
 /** The labels of a definition that have listed values, with those values. */
 type ListedLabels<D extends MetricDefinition> = D extends { readonly labels: infer L extends Labels }
@@ -88,14 +91,14 @@ export class Metrics implements Disposable {
     return this.#register(definition, () => new Histogram(definition.buckets)) as Registered<Histogram, D>;
   }
 
-  /** The text of all owners' metrics, in the format of {@link contentType}. */
-  render(): Promise<string> {
-    return this.#place.shared.registry.metrics();
+  /** The text of all owners' metrics: Prometheus 0.0.4, or OpenMetrics 1.0 with its end mark. */
+  render(format: MetricsFormat = 'prometheus'): Promise<string> {
+    return this.#place.shared.registries[format].metrics();
   }
 
-  /** The value of the content-type header that belongs to {@link render}. */
+  /** The value of the content-type header that belongs to {@link render} in the format Prometheus 0.0.4. */
   get contentType(): string {
-    return this.#place.shared.registry.contentType;
+    return this.#place.shared.registries.prometheus.contentType;
   }
 
   /** T2. Handles may go on being used; nobody sees it any more. Idempotent. */
@@ -147,7 +150,11 @@ export class Metrics implements Disposable {
 
 /** What all owners of a process share. */
 class SharedMetrics {
-  readonly registry = new Registry();
+  /** One for each format: prom-client's registry knows one, and keeps it. */
+  readonly registries: Readonly<Record<MetricsFormat, Registry<RegistryContentType>>> = {
+    prometheus: new Registry(),
+    openmetrics: openRegistry(),
+  };
   readonly #families = new Map<string, Family>();
   readonly #readErrors = new Counter();
 
@@ -161,8 +168,9 @@ class SharedMetrics {
     if (known !== undefined) return known;
     const family = new Family(definition, () => this.#readErrors.inc());
     this.#families.set(definition.name, family);
-    // the registry only ever calls get(), which is all of prom-client's own metrics that a family is
-    this.registry.registerMetric(family as unknown as Metric);
+    // the registries only ever call get(), which is all of prom-client's own metrics that a family is
+    this.registries.prometheus.registerMetric(family as unknown as Metric);
+    this.registries.openmetrics.registerMetric(openMetric(family) as unknown as Metric);
     return family;
   }
 
@@ -170,8 +178,15 @@ class SharedMetrics {
     family.remove(series);
     if (!family.empty) return;
     this.#families.delete(family.name);
-    this.registry.removeSingleMetric(family.name);
+    this.registries.prometheus.removeSingleMetric(family.name);
+    this.registries.openmetrics.removeSingleMetric(openName(family));
   }
+}
+
+function openRegistry(): Registry<RegistryContentType> {
+  const registry = new Registry<RegistryContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  return registry;
 }
 
 function labelled(name: string, handles: ReadonlyMap<string, Handle>): LabelledMetric<Handle, Record<string, string>> {

@@ -62,6 +62,11 @@ export const schemaSteps: readonly string[] = [
   );
   CREATE TABLE coverages (member TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
   `,
+  // Hosts know who named them; until now nobody but the configuration could.
+  `
+  UPDATE observers SET data = json_set(data, '$.host.origin', 'configuration')
+    WHERE registered = 1 AND json_extract(data, '$.host.origin') IS NULL;
+  `,
 ];
 
 /** Reads a number that a pragma gives. */

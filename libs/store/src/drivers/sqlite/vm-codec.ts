@@ -52,6 +52,9 @@ export type SightingArray = [
   lackedMark: number,
   /** 1: config, 2: guest. */
   documents: number,
+  /** Left out where none was heard of. */
+  bornEpoch?: number,
+  bornSeq?: number,
 ];
 
 /** What the truth does not share with the deciding sighting (V2). */
@@ -127,9 +130,9 @@ function restOf(truth: VMTruth, deciding: StoredSighting | undefined): Rest | 0 
 }
 
 function encodeSighting(sighting: StoredSighting, observer: number, flags: number, name: string | null): SightingArray {
-  const { registers, activation, term, committedMark, lackedMark, configHeld, guestHeld } = sighting;
+  const { registers, activation, term, committedMark, lackedMark, configHeld, guestHeld, born } = sighting;
   const { state, addresses, config, guest, conditions } = registers;
-  return [
+  const array: SightingArray = [
     observer,
     flags,
     state === undefined ? 0 : encodeState(state),
@@ -144,13 +147,16 @@ function encodeSighting(sighting: StoredSighting, observer: number, flags: numbe
     lackedMark ?? -1,
     (configHeld ? 1 : 0) + (guestHeld ? 2 : 0),
   ];
+  if (born !== undefined) array.push(born.epoch, born.seq);
+  return array;
 }
 
 function encodeState({ version, value }: Register<StateValue>): unknown[] {
-  const { state, reason, raw, activation, held, lastPresent } = value;
+  const { state, reason, raw, activation, held, lastPresent, born } = value;
   const array: unknown[] = [version.epoch, version.seq, state, reason, raw.state, raw.reason];
   array.push(activation.epoch, activation.seq, held ? 1 : 0);
-  if (lastPresent !== undefined) array.push(lastPresent);
+  if (lastPresent !== undefined || born !== undefined) array.push(lastPresent ?? 0);
+  if (born !== undefined) array.push(born.epoch, born.seq);
   return array;
 }
 
@@ -258,7 +264,7 @@ function decodeSighting(observer: string, array: SightingArray, name: string | n
   }
   if (guest !== 0) registers.guest = registerOf(guest, { hash: guest[2] as string });
   if (conditions !== 0) registers.conditions = registerOf(conditions, conditions[2] as RegisterValues['conditions']);
-  return {
+  const stored = {
     observer,
     registers: registers as Registers,
     activation: { epoch, seq },
@@ -268,6 +274,10 @@ function decodeSighting(observer: string, array: SightingArray, name: string | n
     configHeld: (documents & 1) !== 0,
     guestHeld: (documents & 2) !== 0,
   };
+  const { 13: bornEpoch, 14: bornSeq } = array;
+  return bornEpoch === undefined || bornSeq === undefined
+    ? stored
+    : { ...stored, born: { epoch: bornEpoch, seq: bornSeq } };
 }
 
 function registerOf<T>(array: readonly unknown[], value: T): Register<T> {
@@ -275,7 +285,7 @@ function registerOf<T>(array: readonly unknown[], value: T): Register<T> {
 }
 
 function decodeState(array: readonly unknown[]): Register<StateValue> {
-  const [epoch, seq, state, reason, rawState, rawReason, activationEpoch, activationSeq, held, lastPresent] = array as [
+  const [epoch, seq, state, reason, rawState, rawReason, activationEpoch, activationSeq, held] = array as [
     number,
     number,
     VMState,
@@ -285,15 +295,16 @@ function decodeState(array: readonly unknown[]): Register<StateValue> {
     number,
     number,
     number,
-    VMState | undefined,
   ];
+  const { 9: lastPresent = 0, 10: bornEpoch, 11: bornSeq } = array as { readonly [at: number]: unknown };
   const value: StateValue = {
     state,
     reason,
     raw: { state: rawState, reason: rawReason },
     activation: { epoch: activationEpoch, seq: activationSeq },
     held: held === 1,
-    ...(lastPresent === undefined ? {} : { lastPresent }),
+    ...(bornEpoch === undefined ? {} : { born: { epoch: bornEpoch as number, seq: bornSeq as number } }),
+    ...(lastPresent === 0 ? {} : { lastPresent: lastPresent as VMState }),
   };
   return { version: { epoch, seq }, value };
 }
