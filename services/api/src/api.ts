@@ -4,6 +4,7 @@ import type { Clock, RunPart, StopOptions } from '@vedette/runtime';
 import type { Store } from '@vedette/store';
 import type { Logger, Metrics } from '@vedette/telemetry';
 import { ApiCounters } from './counters.ts';
+import type { HostControl } from './host-control.ts';
 import { makeServer } from './http.ts';
 import { exposeMetrics } from './metrics.ts';
 import { routes } from './routes.ts';
@@ -21,6 +22,8 @@ export interface ApiOptions {
   /** Where to listen; its folder must exist. The file's mode, 0600, is the right to use the API. */
   readonly socketPath: string;
   readonly limits?: Partial<ApiLimits>;
+  /** Adds and removes hosts; left out: they are those they are, and such requests are refused. */
+  readonly hosts?: HostControl;
   /** Called when a request has put a fleet event into the store's outbox. */
   readonly onOutboxed?: () => void;
 }
@@ -44,7 +47,7 @@ export interface Api extends RunPart {
  *   VDT_API_SOCKET_PATH when it cannot be made
  */
 export function createApi(options: ApiOptions): Api {
-  const { store, bus, clock, metrics, socketPath, limits, onOutboxed = () => undefined } = options;
+  const { store, bus, clock, metrics, socketPath, limits, hosts, onOutboxed = () => undefined } = options;
   const logger = options.logger.child({ component: 'api' });
   const counters = new ApiCounters();
   const streams = new EventStreams({
@@ -59,7 +62,7 @@ export function createApi(options: ApiOptions): Api {
     counters,
     start: async ({ signal }) => {
       const made = await makeServer({
-        routes: routes({ store, clock, streams, onOutboxed }),
+        routes: routes({ store, clock, streams, hosts, onOutboxed }),
         streams,
         counters,
         onFailure: (err, request) => logger.error({ err, request }, 'a request failed'),

@@ -22,6 +22,26 @@ export const apiErrors = defineErrors({
     action: 'send the request without a body and without a content type',
     retryable: false,
   },
+  VDT_API_BODY_TYPE: {
+    summary: 'the body is none that this endpoint reads',
+    action: 'send JSON of at most 16 KiB, with the content type application/json',
+    retryable: false,
+  },
+  VDT_API_HOST_INVALID: {
+    summary: 'the host cannot be watched as it was given',
+    action: 'correct it as the message says; docs/inventory.md has the forms of hosts and URLs',
+    retryable: false,
+  },
+  VDT_API_HOST_EXISTS: {
+    summary: 'a host with this id is watched already, at another URL',
+    action: 'remove that one first (vedette hosts rm), or give the new one another id (--id)',
+    retryable: false,
+  },
+  VDT_API_HOSTS_FIXED: {
+    summary: 'the hosts of this process are those it was started with',
+    action: 'start one with a configuration (`vedette up --config FILE`) and add the host there',
+    retryable: false,
+  },
   VDT_API_HTTP: {
     summary: 'the request is not well-formed HTTP/1.1, or larger than is read',
     action: 'correct the client; headers may have 16 KiB together',

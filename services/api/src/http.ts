@@ -2,13 +2,14 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { VedetteError } from '@vedette/runtime';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { maxBodyBytes } from './bodies.ts';
 import type { ApiCounters } from './counters.ts';
 import './errors.ts';
 import { type Operation, type OperationId, operations } from './operations.ts';
-import { queryReader, readId } from './parameters.ts';
+import { bodyReader, queryReader, readId } from './parameters.ts';
 import { problemOf, problemType } from './problems.ts';
 import type { EventsQuery } from './queries.ts';
-import type { Route } from './routes.ts';
+import { Created, type Route } from './routes.ts';
 import type { EventStreams } from './stream/event-streams.ts';
 
 export interface HttpOptions {
@@ -44,8 +45,10 @@ export async function makeServer(options: HttpOptions): Promise<Server> {
     },
     logger: false,
   });
-  app.removeAllContentTypeParsers(); // no endpoint takes a body
-  app.setErrorHandler((error, _request, reply) => sendProblem(reply, ofFramework(error), options));
+  app.removeAllContentTypeParsers();
+  const raw = { parseAs: 'buffer', bodyLimit: maxBodyBytes } as const; // what it says is the operation's to check
+  app.addContentTypeParser('application/json', raw, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error, request, reply) => sendProblem(reply, ofFramework(error, request), options));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, new VedetteError('VDT_API_NO_ENDPOINT', { message: noEndpoint(request) }), options),
   );
@@ -62,17 +65,25 @@ export async function makeServer(options: HttpOptions): Promise<Server> {
 
 function register(app: FastifyInstance, id: OperationId, operation: Operation, options: HttpOptions): void {
   const readQuery = queryReader(operation.query, operation.object);
+  const readBody = operation.body === undefined ? noBody : bodyReader(operation.body, operation.objectToBody);
   const withId = operation.path.includes('{id}');
   app.route({
     method: operation.method,
     url: operation.path.replace('{id}', ':id'),
+    config: { takesBody: operation.body !== undefined },
     handler: async (request, reply) => {
       const query = readQuery(request.query);
+      const body = readBody(request.body);
       if (id === 'followEvents') return follow(options.streams, query as EventsQuery, request, reply);
-      const answer = await options.routes[id]({ id: withId ? readId(request.params) : '', query });
+      const answer = await options.routes[id]({ id: withId ? readId(request.params) : '', query, body });
+      if (answer instanceof Created) return reply.code(201).send(answer.record);
       return answer === undefined ? reply.code(204).send() : reply.send(answer);
     },
   });
+}
+
+function noBody(given: unknown): undefined {
+  if (given !== undefined) throw new VedetteError('VDT_API_BODY');
 }
 
 /** Hands the connection to the stream; errors up to there are ordinary problem documents. */
@@ -110,10 +121,13 @@ function badUrl({ message }: Error): VedetteError {
   return new VedetteError('VDT_API_BAD_REQUEST', { message: `the path of the request is malformed: ${message}` });
 }
 
-function ofFramework(error: unknown): unknown {
+function ofFramework(error: unknown, { routeOptions }: FastifyRequest): unknown {
   const { code, statusCode } = error as { readonly code?: string; readonly statusCode?: number };
   if (VedetteError.is(error)) return error;
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || statusCode === 413) return new VedetteError('VDT_API_BODY');
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || statusCode === 413) {
+    const { takesBody } = routeOptions.config as { readonly takesBody?: boolean };
+    return new VedetteError(takesBody === true ? 'VDT_API_BODY_TYPE' : 'VDT_API_BODY');
+  }
   if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return error;
   return new VedetteError('VDT_API_BAD_REQUEST', { message: (error as Error).message });
 }

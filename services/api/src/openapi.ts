@@ -10,7 +10,9 @@ type Json = { readonly [key: string]: unknown };
 const problemTexts: Readonly<Record<number, string>> = {
   400: 'a parameter is malformed',
   404: 'there is no such record',
+  409: 'it does not go together with what there is',
   410: 'the events after this position are no longer kept, or it is of another store',
+  415: 'the body is none that is read here',
   500: 'the request failed for a reason of our own',
   503: 'not now; the same request may succeed later',
 };
@@ -51,8 +53,13 @@ function describe(operationId: string, operation: Operation): Json {
     summary,
     description,
     ...(parameters.length === 0 ? {} : { parameters }),
+    ...(operation.body === undefined ? {} : { requestBody: bodyOf(operation.body) }),
     responses: responsesOf(operation),
   };
+}
+
+function bodyOf(schema: Type.TObject): Json {
+  return { required: true, content: { 'application/json': { schema: plain(schema) } } };
 }
 
 function parametersIn(where: 'path' | 'query', schema: Type.TObject): Json[] {
@@ -70,12 +77,13 @@ function parametersIn(where: 'path' | 'query', schema: Type.TObject): Json[] {
   });
 }
 
-function responsesOf({ reply, problems }: Operation): Json {
+function responsesOf({ reply, created, problems }: Operation): Json {
   const responses: Record<string, Json> = {};
   if (reply === undefined) responses['204'] = { description: 'done' };
   else {
     const content = { [reply.mediaType]: { schema: plain(reply.schema) } };
     responses['200'] = { description: reply.description, content };
+    if (created !== undefined) responses['201'] = { description: created, content };
   }
   for (const status of [400, ...problems, 500, 503]) {
     const content = { [problemType]: { schema: { $ref: '#/components/schemas/Problem' } } };

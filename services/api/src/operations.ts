@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { AddHostBody, HostModeBody, objectToAddHost } from './bodies.ts';
 import {
   EmptyQuery,
   EventsQuery,
@@ -6,22 +7,29 @@ import {
   HostsQuery,
   type Objection,
   objectToEvents,
+  objectToRemoval,
   objectToVMs,
+  RemovalQuery,
   VMsQuery,
 } from './queries.ts';
-import { HistoryView, HostView, StatusView, VMDetailView, VMView } from './views.ts';
+import { HistoryView, HostView, RemovalView, StatusView, VMDetailView, VMView } from './views.ts';
 
 /** One endpoint, as the router registers it and the OpenAPI document describes it. */
 export interface Operation {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With `{id}` where an identifier stands, percent-encoded. */
   readonly path: string;
   readonly summary: string;
   readonly description: string;
   readonly query: Type.TObject;
   readonly object?: (query: never) => Objection | undefined;
+  /** The body it takes, as JSON; left out where it takes none. */
+  readonly body?: Type.TObject;
+  readonly objectToBody?: (body: never) => Objection | undefined;
   /** The body of a success; left out when there is none (204). */
   readonly reply?: { readonly description: string; readonly mediaType: string; readonly schema: Type.TSchema };
+  /** What a reply of 201 says in place of 200, where there is a difference. */
+  readonly created?: string;
   /** Statuses of the problem documents it may answer with, besides 400, 500 and 503. */
   readonly problems: readonly number[];
 }
@@ -102,6 +110,40 @@ export const operations = {
     query: EmptyQuery,
     reply: json('the host', HostView),
     problems: [404],
+  },
+  addHost: {
+    method: 'POST',
+    path: '/v1/hosts',
+    summary: 'Watch a host',
+    description:
+      'Watches a host from now on, also after a restart of the process, until it is removed. A host that was removed is watched again. The answer does not wait for the host to be reached.',
+    query: EmptyQuery,
+    body: AddHostBody,
+    objectToBody: objectToAddHost,
+    reply: json('it was watched before', HostView),
+    created: 'it is watched from now on',
+    problems: [409, 415],
+  },
+  removeHost: {
+    method: 'DELETE',
+    path: '/v1/hosts/{id}',
+    summary: 'Watch a host no more',
+    description:
+      'By word of a person: VMs that no other host has become unknown, and no VM waits for it any more. It stays removed, also where the configuration names it, until it is added again.',
+    query: RemovalQuery,
+    object: objectToRemoval,
+    reply: json('what it left behind', RemovalView),
+    problems: [404, 409],
+  },
+  setHostMode: {
+    method: 'PUT',
+    path: '/v1/hosts/{id}/mode',
+    summary: "Set a host's mode",
+    description: 'A mode other than `active` suppresses actions and alerts, never polling.',
+    query: EmptyQuery,
+    body: HostModeBody,
+    reply: json('the host', HostView),
+    problems: [404, 415],
   },
   getStatus: {
     method: 'GET',

@@ -26,6 +26,30 @@ export function queryReader(schema: Type.TObject, object?: (query: never) => Obj
   };
 }
 
+/** Makes the reader of a JSON body, from the bytes that came; undefined bytes are a body that is missing. */
+export function bodyReader(schema: Type.TObject, object?: (body: never) => Objection | undefined): ParameterReader {
+  const validator = Compile(schema);
+  return (given) => {
+    const body = parsed(given);
+    if (!validator.Check(body)) throw refused(validator.Errors(body));
+    checkIdentifiers(schema, body as Record<string, unknown>);
+    const objection = object?.(body as never);
+    if (objection !== undefined) throw fault(objection.parameter, objection.message);
+    return body;
+  };
+}
+
+function parsed(given: unknown): unknown {
+  if (!(given instanceof Uint8Array) || given.length === 0) {
+    throw new VedetteError('VDT_API_BAD_REQUEST', { message: 'the request has no body; a JSON document is needed' });
+  }
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(given)) as unknown;
+  } catch {
+    throw new VedetteError('VDT_API_BAD_REQUEST', { message: 'the body is no JSON' }); // nothing of it is repeated
+  }
+}
+
 /** Path parameters are identifiers, percent-decoded by the router (scenario D2). */
 export function readId(given: unknown): string {
   const id = (given as { readonly id?: unknown }).id;
@@ -53,7 +77,7 @@ function coerce(schema: Type.TSchema, value: unknown): unknown {
 
 /** What a schema says of an identifier's length, the model says of its characters and its escaped form. */
 function checkIdentifiers(schema: Type.TObject, query: Record<string, unknown>): void {
-  for (const name of ['vm', 'host', 'realm']) {
+  for (const name of ['vm', 'host', 'realm', 'id']) {
     if (!Object.hasOwn(schema.properties, name)) continue;
     const values = [query[name] ?? []].flat();
     if (!values.every(isIdentifier)) throw fault(name, 'is no identifier');
@@ -64,6 +88,7 @@ function refused(errors: ReadonlyArray<{ instancePath: string; message: string; 
   const [first] = errors;
   if (first === undefined) return new VedetteError('VDT_API_BAD_REQUEST');
   const parameter = first.instancePath.split('/')[1] ?? '';
+  if (parameter === '') return new VedetteError('VDT_API_BAD_REQUEST', { message: `the request ${first.message}` });
   if (first.message === 'schema is false') return fault(parameter, 'is not known here');
   const allowed = (first.params as { allowedValues?: readonly unknown[] }).allowedValues;
   const choices = allowed === undefined ? '' : `: ${allowed.join(', ')}`;

@@ -1,4 +1,5 @@
-import { eventSchemas, FleetHostState, Identifier, parseCidr, VMState } from '@vedette/model';
+import { eventSchemas, FleetHostState, HostMode, Identifier, isIdentifier, parseCidr, VMState } from '@vedette/model';
+import { configurationAuthor } from '@vedette/store';
 import Type from 'typebox';
 import { parseStreamPosition, streamPositionPattern } from './stream-position.ts';
 import { HostView, VMView } from './views.ts';
@@ -54,6 +55,7 @@ export const HostsQuery = Type.Object(
   {
     realm: Type.Optional(Identifier),
     state: Type.Optional(FleetHostState),
+    mode: Type.Optional(HostMode),
     fields: fieldsOf(HostView),
     ...page,
   },
@@ -84,6 +86,16 @@ export const EventsQuery = Type.Object(
 );
 export type EventsQuery = Type.Static<typeof EventsQuery>;
 
+export const RemovalQuery = Type.Object(
+  {
+    author: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 80, default: 'a person', description: 'who removes it, for the record' }),
+    ),
+  },
+  closed,
+);
+export type RemovalQuery = Type.Static<typeof RemovalQuery>;
+
 export const EmptyQuery = Type.Object({}, closed);
 
 /** What a schema cannot say: a fault in a value that has its form, as parameter and words. */
@@ -92,6 +104,11 @@ export type Objection = { readonly parameter: string; readonly message: string }
 export function objectToVMs({ ip }: VMsQuery): Objection | undefined {
   if (ip === undefined || parseCidr(ip) !== undefined) return undefined;
   return { parameter: 'ip', message: 'is neither an IP address nor a network in CIDR form' };
+}
+
+export function objectToRemoval({ author }: RemovalQuery): Objection | undefined {
+  if (author === configurationAuthor) return { parameter: 'author', message: 'names the configuration, not a person' };
+  return author === undefined || isIdentifier(author) ? undefined : { parameter: 'author', message: 'is no name' };
 }
 
 export function objectToEvents({ after, observers, realm }: EventsQuery): Objection | undefined {

@@ -1,18 +1,31 @@
 import type { Clock } from '@vedette/runtime';
 import { VedetteError } from '@vedette/runtime';
-import type { Page, Store } from '@vedette/store';
+import type { HostRecord, Page, Store } from '@vedette/store';
 import packageJson from '../package.json' with { type: 'json' };
+import type { AddHostBody, HostModeBody } from './bodies.ts';
 import './errors.ts';
+import type { HostControl } from './host-control.ts';
 import type { OperationId } from './operations.ts';
-import type { HistoryQuery, HostsQuery, VMsQuery } from './queries.ts';
+import type { HistoryQuery, HostsQuery, RemovalQuery, VMsQuery } from './queries.ts';
 import { formatStreamPosition } from './stream-position.ts';
-import { historyView, hostView, type StatusView, vmDetailView, vmView } from './views.ts';
+import { historyView, hostView, type RemovalView, type StatusView, vmDetailView, vmView } from './views.ts';
 
 /** A request past its door: checked parameters only. */
 export interface Asked {
   /** Of endpoints with `{id}`; empty elsewhere. */
   readonly id: string;
   readonly query: unknown;
+  /** Undefined where none is taken. */
+  readonly body: unknown;
+}
+
+/** What a request has made: answered with 201. */
+export class Created {
+  readonly record: object;
+
+  constructor(record: object) {
+    this.record = record;
+  }
 }
 
 /** What it answers with; undefined: nothing (204). */
@@ -22,6 +35,8 @@ export interface RouteOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly streams: { readonly size: number };
+  /** Undefined: hosts are neither added nor removed while the process runs. */
+  readonly hosts: HostControl | undefined;
   /** A fleet event waits in the store's outbox. */
   readonly onOutboxed: () => void;
 }
@@ -52,14 +67,53 @@ export function routes(options: RouteOptions): Readonly<Record<Exclude<Operation
       options.onOutboxed();
     },
     listHosts: async ({ query }) => {
-      const { realm, state, fields, ...page } = query as HostsQuery;
+      const { realm, state, mode, fields, ...page } = query as HostsQuery;
       const position = await firstPosition(store, page);
-      const found = await store.hosts(given({ realm, state }), pageOf(page));
+      const found = await store.hosts(given({ realm, state, mode }), pageOf(page));
       return { ...listed(found, (host) => hostView(host, clock.wallNow()), fields), ...position };
     },
     getHost: async ({ id }) => hostView(present(await store.host(id), 'host', id), clock.wallNow()),
+    ...hostChanges(options),
     getStatus: () => statusOf(options, startedMs),
   };
+}
+
+/** What a person says of hosts. */
+function hostChanges({ store, clock, hosts, onOutboxed }: RouteOptions) {
+  const view = async (id: string) => hostView(present(await store.host(id), 'host', id), clock.wallNow());
+  return {
+    addHost: async ({ body }: Asked) => {
+      const { id, known } = await changeable(hosts).add(body as AddHostBody);
+      onOutboxed();
+      const host = await view(id);
+      return known ? host : new Created(host);
+    },
+    removeHost: async ({ id, query }: Asked): Promise<RemovalView> => {
+      watched(await store.host(id), id);
+      await changeable(hosts).remove(id, (query as RemovalQuery).author ?? 'a person');
+      onOutboxed();
+      const { name, vms } = present(await store.host(id), 'host', id);
+      return { id, name, vms };
+    },
+    setHostMode: async ({ id, body }: Asked) => {
+      watched(await store.host(id), id);
+      await store.setHostMode(id, (body as HostModeBody).mode);
+      onOutboxed();
+      return view(id);
+    },
+  };
+}
+
+function changeable(hosts: HostControl | undefined): HostControl {
+  if (hosts === undefined) throw new VedetteError('VDT_API_HOSTS_FIXED');
+  return hosts;
+}
+
+/** A host that was removed is none that anything can be done to but to add it again. */
+function watched(host: HostRecord | undefined, id: string): void {
+  if (present(host, 'host', id).state !== 'removed') return;
+  const message = `the host ${JSON.stringify(id)} was removed before`;
+  throw new VedetteError('VDT_API_NOT_FOUND', { message, action: 'add it again first: vedette hosts add' });
 }
 
 async function statusOf({ store, clock, streams }: RouteOptions, since: { wall: number; now: number }) {

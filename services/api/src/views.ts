@@ -90,6 +90,7 @@ export const HostView = Type.Object(
     name: Type.String(),
     realm: Identifier,
     url: Type.String({ description: 'how it is reached; carries no secret' }),
+    origin: Type.Enum(['configuration', 'person'], { description: 'who named it last' }),
     state: FleetHostState,
     mode: HostMode,
     reason: Type.String({ description: 'why the state is what it is; empty when all is well' }),
@@ -106,6 +107,17 @@ export const HostView = Type.Object(
   { ...closed, title: 'Host' },
 );
 export type HostView = Readonly<Type.Static<typeof HostView>>;
+
+/** What a host left behind that was removed. */
+export const RemovalView = Type.Object(
+  {
+    id: Identifier,
+    name: Type.String(),
+    vms: Type.Integer({ minimum: 0, description: 'VMs that no other host has: they read as unknown now' }),
+  },
+  { ...closed, title: 'Removal' },
+);
+export type RemovalView = Readonly<Type.Static<typeof RemovalView>>;
 
 /** One line of what was seen of a VM. */
 export const HistoryView = Type.Object(
@@ -175,9 +187,10 @@ export function vmDetailView(record: VMDetail, wallMs: number): VMDetailView {
 
 /** @param wallMs the wall clock now */
 export function hostView(record: HostRecord, wallMs: number): HostView {
-  const { id, name, realm, url, state, mode, reason, observable, vms, waiting, hostUuid, capabilities } = record;
+  const { id, name, realm, url, origin, state, mode, reason, observable, vms, waiting, hostUuid, capabilities } =
+    record;
   return {
-    ...{ id, name, realm, url, state, mode, reason, observable, vms, waiting },
+    ...{ id, name, realm, url, origin, state, mode, reason, observable, vms, waiting },
     ...(hostUuid === undefined ? {} : { hostUuid }),
     capabilities,
     hostVersion: record.hostVersion,

@@ -10,7 +10,7 @@ import { coverage, ScriptedObserver } from '@vedette/store/conformance';
 import { createMemoryStore } from '@vedette/store/memory';
 import { Metrics, silentLogger } from '@vedette/telemetry';
 import { tempDir } from '@vedette/testbed';
-import { type Api, type ApiLimits, createApi } from '../src/index.ts';
+import { type Api, type ApiLimits, createApi, type HostControl } from '../src/index.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into documents of any shape
 export type Loose = any;
@@ -26,6 +26,8 @@ export interface Reply {
 export interface WorldOptions {
   readonly limits?: Partial<ApiLimits>;
   readonly fleetLogRows?: number;
+  /** What adds and removes hosts; left out: the API may not. */
+  readonly hosts?: (store: Store) => HostControl;
 }
 
 /** An API over a memory store and a memory bus, reached through its socket; the test plays observer and relay. */
@@ -57,7 +59,7 @@ export class World implements AsyncDisposable {
     this.#dispose = parts.dispose;
   }
 
-  static async start({ limits = {}, fleetLogRows = 100_000 }: WorldOptions = {}): Promise<World> {
+  static async start({ limits = {}, fleetLogRows = 100_000, hosts }: WorldOptions = {}): Promise<World> {
     const clock = new SimulatedClock({ wallStartMs: Date.UTC(2026, 0, 1) });
     const broker = createMemoryBroker({ clock });
     const store = createMemoryStore({ clock, limits: { fleetLogRows } });
@@ -65,7 +67,8 @@ export class World implements AsyncDisposable {
     const dir = await tempDir('api');
     const socketPath = join(dir.path, 'api.sock');
     const bus = broker.connect({ name: 'api' });
-    const api = createApi({ store, bus, clock, logger: silentLogger(), metrics, socketPath, limits });
+    const control = hosts === undefined ? {} : { hosts: hosts(store) };
+    const api = createApi({ store, bus, clock, logger: silentLogger(), metrics, socketPath, limits, ...control });
     await api.start({ signal: new AbortController().signal });
     const dispose = async (): Promise<void> => {
       await api.stop({ deadlineMs: 0, signal: new AbortController().signal });
@@ -134,6 +137,11 @@ export class World implements AsyncDisposable {
     const response = await this.#send('GET', path, headers);
     if (response.statusCode !== 200) throw new Error(`no stream: ${response.statusCode}`);
     return new Followed(response);
+  }
+
+  /** A request with a JSON document as its body. */
+  async tell(method: string, path: string, document: unknown): Promise<Reply> {
+    return this.ask(method, path, { 'content-type': 'application/json' }, JSON.stringify(document));
   }
 
   #send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<IncomingMessage> {

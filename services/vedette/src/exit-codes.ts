@@ -13,7 +13,7 @@ export const commandExitCodes = {
 export const exitCodeTable: ReadonlyArray<readonly [number, string]> = [
   [commandExitCodes.ok, 'done; also a stop by Ctrl-C or SIGTERM in which everything ended in order'],
   [commandExitCodes.failure, 'failed while running'],
-  [commandExitCodes.usage, 'the command line or the configuration is wrong; nothing was started'],
+  [commandExitCodes.usage, 'the command line or the configuration is wrong; nothing was started or changed'],
   [commandExitCodes.notFound, 'there is no such VM or host'],
   [commandExitCodes.nothingRunning, 'no process is running that could answer'],
   [commandExitCodes.forcedByInterrupt, 'a second Ctrl-C forced the end (143: a second SIGTERM)'],
@@ -29,6 +29,10 @@ const byCode: Readonly<Record<string, number>> = {
   VDT_COMMAND_NOTHING_RUNS: commandExitCodes.nothingRunning,
   VDT_API_BAD_REQUEST: commandExitCodes.usage,
   VDT_API_NOT_FOUND: commandExitCodes.notFound,
+  VDT_API_HOST_INVALID: commandExitCodes.usage,
+  VDT_API_HOST_EXISTS: commandExitCodes.usage,
+  VDT_API_HOSTS_FIXED: commandExitCodes.usage,
+  VDT_API_METRICS_ADDRESS: commandExitCodes.configuration,
   VDT_CONFIG_INVALID: commandExitCodes.configuration,
 };
 

@@ -85,6 +85,11 @@ Then, in another terminal:
 Exit codes:
 ${exitCodeLines}`;
 
+/** `vedette hosts add`. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
 /** What every command has in common: where output goes, how wide it is, and errors in one voice. */
 function prepare(command: Command, { stdout, stderr, env }: CommandContext): void {
   const paint = paintFor(stdout, env);
@@ -98,7 +103,7 @@ function prepare(command: Command, { stdout, stderr, env }: CommandContext): voi
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
       outputError: (text, write) => {
-        const path = command.parent === null ? 'vedette' : `vedette ${command.name()}`;
+        const path = pathOf(command);
         write(`${paintFor(stderr, env)('red', 'vedette:')} ${text.replace(/^error: /, '')}  see: ${path} --help\n`);
       },
     });

@@ -27,7 +27,20 @@ describe('a good configuration', () => {
 
   test('every key can be set', async () => {
     const { hosts, member, storePath, socketPath, config } = await settings('everything.good.yaml');
-    expect(hosts.map(({ id, name, realm }) => ({ id, name, realm }))).toEqual([
+    const grouped = hosts.filter(({ group }) => group !== undefined);
+    expect(grouped.map(({ id, realm }) => `${id} ${realm}`)).toEqual([
+      'rack1-a.example.org zone-b',
+      'rack1-b.example.org zone-b',
+      'rack2-a.example.org zone-b',
+      'rack2-b.example.org zone-b',
+      'edge1.example.org default',
+      'edge2.example.org far',
+      'edge3.example.org far',
+      'kvm3 default',
+      'printer default',
+    ]);
+    const others = hosts.filter(({ group }) => group === undefined);
+    expect(others.map(({ id, name, realm }) => ({ id, name, realm }))).toEqual([
       { id: 'host-0001', name: 'kvm1.example.org', realm: 'zone-a' },
       { id: 'kvm2', name: 'kvm2', realm: 'default' },
     ]);
@@ -37,6 +50,12 @@ describe('a good configuration', () => {
       socketPath: '/run/vedette/api.sock',
     });
     expect(config.monitor).toMatchObject({ pollIntervalMs: 1_000, gracePerVmMs: 250, graceMaxMs: 90_000 });
+    expect(config.monitor).toMatchObject({
+      statsIntervalMs: 30_000,
+      deviceStatsIntervalMs: 0,
+      describeIntervalMs: 600_000,
+    });
+    expect(config.libvirt).toEqual({ agentIntervalMs: 60_000 });
   });
 
   test('without one, the store is where this user keeps state, and the socket beside it', async () => {
@@ -74,7 +93,9 @@ describe('a good configuration', () => {
     await using world = await CommandWorld.make();
     const { code, out, err } = await world.run(['validate', name], { cwd: fixtures });
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    expect(out).toMatch(new RegExp(`^${name} is valid: .*, store .*, API socket .*\n$`));
+    expect(out).toMatch(
+      new RegExp(`^${name} is valid: .*, store .*, API socket .*\n(  (group \\w+|no group): .*\n)*$`),
+    );
   });
 });
 

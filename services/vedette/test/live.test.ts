@@ -66,6 +66,7 @@ test('ages by quantile; hosts without a proof have none', () => {
     host: '',
     provedMs,
     echoed: undefined,
+    heardMark: 0,
     vms: 0,
     snapshotTold: true,
   });

@@ -30,6 +30,16 @@ describe('help', () => {
     }
   });
 
+  test('commands within a command teach by example too', async () => {
+    await using world = await CommandWorld.make();
+    for (const name of ['hosts add', 'hosts rm', 'hosts mode', 'vms forget']) {
+      const { code, out } = await world.run([...name.split(' '), '--help']);
+      expect(code).toBe(0);
+      expect(out).toContain(`Usage: vedette ${name}`);
+      expect(out.split('Examples:\n')[1], name).toMatch(new RegExp(`^ {2}vedette ${name} `));
+    }
+  });
+
   test('no line is wider than the terminal', async () => {
     await using world = await CommandWorld.make();
     for (const name of ['vms', 'up', 'watch']) {
@@ -47,6 +57,11 @@ describe('a command line that is wrong ends with exit 2, one sentence and where 
     [
       ['vms', '--limit', '0'],
       "vedette: option '--limit <count>' argument '0' is invalid. It has to be a whole number above 0.\n  see: vedette vms --help\n",
+    ],
+    [['hosts', 'rm'], "vedette: missing required argument 'host'\n  see: vedette hosts rm --help\n"],
+    [
+      ['hosts', 'mode', 'kvm1', 'asleep'],
+      "vedette: command-argument value 'asleep' is invalid for argument 'mode'. Allowed choices are active, draining, maintenance.\n  see: vedette hosts mode --help\n",
     ],
     [['history'], "vedette: missing required argument 'vm'\n  see: vedette history --help\n"],
     [
@@ -112,6 +127,12 @@ describe('completion', () => {
     expect(await complete(world, 'validate', '')).toEqual([':files']);
     expect(await complete(world, 'up', '--config', 'ved')).toEqual([':files']);
     expect(await complete(world, 'status', '')).toEqual([]);
+    expect(await complete(world, 'hosts', '')).toEqual(['list', 'add', 'rm', 'mode']);
+    expect(await complete(world, 'hosts', '--mo')).toEqual(['--mode']);
+    expect(await complete(world, 'hosts', 'list', '--mode', 'd')).toEqual(['draining']);
+    expect(await complete(world, 'hosts', 'mode', 'kvm1', '')).toEqual(['active', 'draining', 'maintenance']);
+    expect(await complete(world, 'hosts', 'add', '--gr')).toEqual(['--group']);
+    expect(await complete(world, 'vms', 'f')).toEqual(['forget']);
   });
 
   test('every option of every command is offered', async () => {
@@ -149,6 +170,9 @@ describe('completion', () => {
     expect(await complete(world, 'history', 'we')).toEqual(['web-1']);
     expect(await complete(world, 'history', '3f')).toEqual(['3f2a-1']);
     expect(await complete(world, 'vms', '--host', 'k')).toEqual(['kvm1']);
+    expect(await complete(world, 'hosts', 'rm', 'other', 'k')).toEqual(['kvm1']);
+    expect(await complete(world, 'hosts', 'mode', 'k')).toEqual(['kvm1']);
+    expect(await complete(world, 'vms', 'forget', 'web')).toEqual(['web-1']);
     expect(await complete(world, 'watch', '--realm', '')).toEqual(['zone-a']);
   });
 

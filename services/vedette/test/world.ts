@@ -121,8 +121,20 @@ export class Answering implements AsyncDisposable {
 
   async serve(): Promise<void> {
     const { clock } = this.#world;
+    const { store } = this;
     this.#api = createApi({
-      ...{ store: this.store, bus: this.#broker.connect({ name: 'api' }), clock },
+      hosts: {
+        // As a process would without a monitor: nobody ever answers.
+        add: async ({ url = '', address, id, name, realm = 'r1' }) => {
+          const known = id ?? name ?? address ?? 'by-url';
+          const before = await store.host(known);
+          const registration = { id: known, name: name ?? known, realm, url: url === '' ? `sim://${address}` : url };
+          await store.registerHosts([{ ...registration, origin: 'person' }]);
+          return { id: known, known: before !== undefined && before.state !== 'removed' };
+        },
+        remove: (id, author) => store.removeHosts([id], author),
+      },
+      ...{ store, bus: this.#broker.connect({ name: 'api' }), clock },
       ...{ logger: silentLogger(), metrics: new Metrics() },
       socketPath: this.storePath.replace('.sqlite', '.sock'),
     });

@@ -35,12 +35,31 @@ export class ApiClient {
     const { clock, signal, socketPath } = this.#options;
     const deadline = { what: `the reply of ${socketPath}`, timeoutMs: replyTimeoutMs, signal };
     return withDeadline(clock, deadline, async (abort) => {
-      const response = await this.#request(path, query, {}, abort);
+      const response = await this.#request({ path, query }, abort);
       const document = parse(await read(response, abort));
       if (response.statusCode === 200) return document;
       const error = remoteError(document);
       if (error.code === 'VDT_API_NOT_FOUND') return undefined;
       throw error;
+    });
+  }
+
+  /**
+   * The reply to a request that changes something; its document is undefined where it has none.
+   *
+   * @throws as {@link get}; VDT_API_NOT_FOUND for a record that does not exist
+   */
+  async send(method: 'POST' | 'PUT' | 'DELETE', path: string, query: Query = {}, body?: object): Promise<Reply> {
+    const { clock, signal, socketPath } = this.#options;
+    const deadline = { what: `the reply of ${socketPath}`, timeoutMs: replyTimeoutMs, signal };
+    return withDeadline(clock, deadline, async (abort) => {
+      const response = await this.#request({ method, path, query, body }, abort);
+      const text = await read(response, abort);
+      const { statusCode: status = 0 } = response;
+      if (status === 204) return { status, document: undefined };
+      const document = parse(text);
+      if (status === 200 || status === 201) return { status, document };
+      throw remoteError(document);
     });
   }
 
@@ -52,21 +71,21 @@ export class ApiClient {
   async open(path: string, query: Query, headers: Readonly<Record<string, string>>): Promise<IncomingMessage> {
     const { clock, signal, socketPath } = this.#options;
     const deadline = { what: `the reply of ${socketPath}`, timeoutMs: replyTimeoutMs, signal };
-    const response = await withDeadline(clock, deadline, () => this.#request(path, query, headers, signal));
+    const response = await withDeadline(clock, deadline, () => this.#request({ path, query, headers }, signal));
     if (response.statusCode === 200) return response.setEncoding('utf8');
     throw remoteError(parse(await read(response, signal)));
   }
 
   async #request(
-    path: string,
-    query: Query,
-    headers: Readonly<Record<string, string>>,
+    { method = 'GET', path, query, headers = {}, body }: Request,
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     const { socketPath } = this.#options;
-    const asked = request({ socketPath, path: path + queryText(query), headers, signal, agent: false });
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const typed = text === undefined ? headers : { ...headers, 'content-type': 'application/json' };
+    const asked = request({ socketPath, method, path: path + queryText(query), headers: typed, signal, agent: false });
     try {
-      asked.end();
+      asked.end(text);
       const [response] = (await once(asked, 'response', { signal })) as [IncomingMessage];
       return response;
     } catch (error) {
@@ -74,6 +93,20 @@ export class ApiClient {
       throw unreachable(socketPath, error);
     }
   }
+}
+
+/** A reply that is no problem. */
+export interface Reply {
+  readonly status: number;
+  readonly document: unknown;
+}
+
+interface Request {
+  readonly method?: string;
+  readonly path: string;
+  readonly query: Query;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: object | undefined;
 }
 
 function queryText(query: Query): string {

@@ -1,5 +1,5 @@
 import type { HistoryView, HostView, StatusView, VMDetailView, VMView } from '@vedette/api/contract';
-import type { FleetHostState, VMState } from '@vedette/model';
+import type { FleetHostState, HostMode, VMState } from '@vedette/model';
 
 export interface VMFilters {
   readonly host?: string | undefined;
@@ -13,6 +13,7 @@ export interface VMFilters {
 export interface HostFilters {
   readonly realm?: string | undefined;
   readonly state?: FleetHostState | undefined;
+  readonly mode?: HostMode | undefined;
 }
 
 export interface PageRequest {

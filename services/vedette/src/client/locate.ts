@@ -27,7 +27,7 @@ export type Located =
 export async function locate(context: CommandContext, whom: Whom): Promise<Located> {
   const { env, cwd } = context;
   const file = whom.config ?? env.VEDETTE_CONFIG;
-  const settings = await loadSettings({ file, env, cwd, flags: { 'store-path': whom.store } });
+  const settings = await loadSettings({ file, env, cwd, flags: { 'store-path': whom.store }, withHosts: false });
   if (file !== undefined || settings.storeIsSet || settings.config.api.socket !== undefined) {
     return located([settings]);
   }

@@ -31,5 +31,7 @@ export async function openInventory(context: CommandContext, whom: Whom, signal:
 export async function openClient(context: CommandContext, whom: Whom, signal: AbortSignal): Promise<ApiClient> {
   const found = await locate(context, whom);
   if (found.kind === 'process') return new ApiClient({ socketPath: found.socketPath, clock: context.clock, signal });
-  throw new VedetteError('VDT_COMMAND_NOTHING_RUNS', { message: 'nothing is running that could tell of events' });
+  throw new VedetteError('VDT_COMMAND_NOTHING_RUNS', {
+    message: `nothing is running that has ${found.storePath} open`,
+  });
 }

@@ -2,7 +2,7 @@ import type { RunState } from '@vedette/runtime';
 import { Command } from 'commander';
 import { loadSettings, type Settings, type WatchedHost } from '../config/load.ts';
 import { type CommandContext, note } from '../context.ts';
-import { numberText } from '../output/counts.ts';
+import { countText } from '../output/counts.ts';
 import { durationText } from '../output/durations.ts';
 import { factLines } from '../output/facts.ts';
 import { paintFor } from '../output/style.ts';
@@ -42,7 +42,8 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
   await using threads = await warmThreads();
   const file = options.config ?? env.VEDETTE_CONFIG;
   const { urlCheck } = await import('../config/check-url.ts');
-  const settings = await loadSettings({ file, env, cwd, flags: settingFlags(options), checkUrl: urlCheck(clock) });
+  const checkUrl = urlCheck(clock);
+  const settings = await loadSettings({ file, env, cwd, flags: settingFlags(options), checkUrl });
   const watched = await hostsToWatch(context, settings, options);
   const [{ createLogger }, { serve }] = await Promise.all([
     import('@vedette/telemetry'),
@@ -54,7 +55,9 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
   await serve(context, {
     ...{ settings, logger, threads, kind: 'up' },
     ...watched,
-    onState: (state, { firstSnapshotMs }) => sayState(context, { settings, file, state, firstSnapshotMs, ...watched }),
+    ...(options.fleet === undefined ? { checkUrl } : {}),
+    onState: (state, { firstSnapshotMs, watched: hosts }) =>
+      sayState(context, { settings, file, state, firstSnapshotMs, hosts }),
   });
 }
 
@@ -71,13 +74,14 @@ async function hostsToWatch(
     const { hosts, driver } = simulatedFleet(fleet, seed, clock);
     return { hosts, hostsAreAll: true, drivers: async () => [driver] };
   }
-  const named = settings.hosts.length > 0;
+  const named = settings.hosts.length > 0 || settings.groups.size > 0; // with groups, hosts may be added later
+  const { agentIntervalMs } = settings.config.libvirt;
   return {
     hosts: named ? settings.hosts : [await localHost(settings)],
     hostsAreAll: named,
     drivers: async () => {
       const { libvirtDriver } = await import('@vedette/fetcher/libvirt');
-      return [libvirtDriver({ clock })];
+      return [libvirtDriver({ clock, agentIntervalMs })];
     },
   };
 }
@@ -95,14 +99,17 @@ interface Said {
   readonly firstSnapshotMs: number | undefined;
 }
 
+function hostCount(hosts: number): string {
+  return hosts === 0 ? 'no hosts yet: vedette hosts add' : countText(hosts, 'host');
+}
+
 function sayState(context: CommandContext, { settings, file, state, hosts, firstSnapshotMs }: Said): void {
   const { stdout, env } = context;
   if (state === 'stopping') note(context, 'stopping');
   if (state === 'stopped') note(context, `stopped; what is known is in ${settings.storePath}`);
   if (state !== 'running') return;
   const [first] = hosts;
-  const names =
-    hosts.length === 1 && first !== undefined ? `${first.name} (${first.url})` : `${numberText(hosts.length)} hosts`;
+  const names = hosts.length === 1 && first !== undefined ? `${first.name} (${first.url})` : hostCount(hosts.length);
   const whom = file === undefined ? (settings.storeIsSet ? ` --store ${settings.storePath}` : '') : ` --config ${file}`;
   stdout.write(
     factLines(

@@ -4,6 +4,7 @@ import { openInventory } from '../client/open.ts';
 import { type CommandContext, untilSignal } from '../context.ts';
 import { vmTable } from '../output/tables.ts';
 import { findHost } from './find-host.ts';
+import { forgetVMCommand } from './forget-vm.ts';
 import { printListing } from './listing.ts';
 import {
   type CommonOptions,
@@ -29,7 +30,7 @@ const defaultLimit = 100;
 
 export function vmsCommand(context: CommandContext): Command {
   const command = new Command('vms')
-    .summary('list VMs')
+    .summary('list VMs; forget one')
     .description(
       'Lists the VMs of the fleet: where they run, how they are reached, and how old that knowledge is.\nA VM whose host cannot be observed reads as unknown, with its last known state.',
     )
@@ -41,12 +42,15 @@ export function vmsCommand(context: CommandContext): Command {
     .option('--gone', 'also VMs that are gone')
     .addOption(limitOption(defaultLimit))
     .option('--all', 'all of them')
+    .enablePositionalOptions()
     .action((options: VMsOptions) => listVMs(context, options));
+  command.addCommand(forgetVMCommand(context));
   return examples(withCommonOptions(command), [
     ['vedette vms --host kvm1', 'what runs on one host'],
     ['vedette vms --state unknown,paused_error', 'what needs a look'],
     ['vedette vms --ip 10.1.0.0/16', 'who has an address of this network'],
     ["vedette vms --json | jq -r '.name'", 'names only, for a script'],
+    ['vedette vms forget 3f2a9c4e', 'gone with a host that was removed'],
   ]);
 }
 

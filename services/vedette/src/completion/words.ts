@@ -25,7 +25,9 @@ export function completableAt(program: Command, words: readonly string[]): Compl
       current,
     );
   }
-  const argument = position.command.registeredArguments[position.argument];
+  const { registeredArguments } = position.command;
+  const last = registeredArguments.at(-1);
+  const argument = registeredArguments[position.argument] ?? (last?.variadic === true ? last : undefined);
   return argument === undefined ? { kind: 'nothing' } : valuesFor(argument, current);
 }
 

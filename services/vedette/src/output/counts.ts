@@ -20,6 +20,11 @@ export function numberText(value: number): string {
   return value.toLocaleString('en-GB');
 }
 
+/** `1 host`, `300 hosts`. */
+export function countText(count: number, thing: string): string {
+  return `${numberText(count)} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 function inOrder([a, countA]: [string, number], [b, countB]: [string, number]): number {
   return Number(past.has(a)) - Number(past.has(b)) || countB - countA || (a < b ? -1 : 1);
 }

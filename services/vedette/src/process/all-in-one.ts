@@ -5,15 +5,16 @@ import type { MemoryBroker } from '@vedette/bus/memory';
 import type { HostDriver } from '@vedette/fetcher';
 import type { HostMonitor } from '@vedette/host-monitor';
 import { channels } from '@vedette/model';
-import { type Clock, RunGroup, type RunState, VedetteError } from '@vedette/runtime';
-import type { HostRecord, Store } from '@vedette/store';
+import { type Clock, RunGroup, type RunState } from '@vedette/runtime';
+import type { Store } from '@vedette/store';
 import { openSqliteStore, type SqliteThreads } from '@vedette/store/sqlite';
 import type { Logger, Metrics } from '@vedette/telemetry';
 import type { Updater } from '@vedette/updater';
-import { all } from '../client/inventory.ts';
+import type { CheckUrl } from '../config/hosts.ts';
 import type { Settings, WatchedHost } from '../config/load.ts';
-import '../errors.ts';
 import { heldPart, type Stop } from './held-part.ts';
+import { type Agreed, agreeOnHosts } from './known-hosts.ts';
+import { LiveHosts } from './live-hosts.ts';
 import { loadParts, type Parts } from './parts.ts';
 import { type RegisteredProcess, registerProcess } from './registry.ts';
 
@@ -22,6 +23,8 @@ export interface AllInOneOptions {
   readonly hosts: readonly WatchedHost[];
   /** Whether those are all hosts there are: others that the store knows were then taken away. */
   readonly hostsAreAll: boolean;
+  /** What the fetchers object to in a URL; left out: no host can be added while the process runs. */
+  readonly checkUrl?: CheckUrl;
   /** Loads what reaches the hosts; called while the store is being opened. */
   readonly drivers: () => Promise<readonly HostDriver[]>;
   /** What the store works with; the caller's to dispose of, after the group has ended. */
@@ -64,6 +67,7 @@ export class AllInOne {
   #monitor: HostMonitor | undefined;
   #firstSnapshotMs: number | undefined;
   readonly #firstSnapshot = Promise.withResolvers<void>();
+  #agreed: Agreed | undefined;
   #parts: Parts | undefined;
   #drivers: readonly HostDriver[] = [];
 
@@ -77,6 +81,7 @@ export class AllInOne {
         heldPart('bus', () => this.#openBus()),
         heldPart('updater', (started) => this.#startUpdater(started)),
         heldPart('host-monitor', (started) => this.#startMonitor(started)),
+        heldPart('metrics', (started) => this.#startMetrics(started)),
         heldPart('api', (started) => this.#startApi(started)),
         heldPart('registry', () => this.#register()),
       ],
@@ -92,6 +97,11 @@ export class AllInOne {
   /** From the start of the process to the first HostSnapshot that was published; undefined before. */
   get firstSnapshotMs(): number | undefined {
     return this.#firstSnapshotMs;
+  }
+
+  /** The hosts watched when the monitor was started: the configuration's and those that people added. */
+  get watched(): readonly WatchedHost[] {
+    return this.#agreed?.watched ?? [];
   }
 
   async #openStore(): Promise<Stop> {
@@ -145,9 +155,11 @@ export class AllInOne {
   }
 
   async #startMonitor(started: { readonly signal: AbortSignal }): Promise<Stop> {
-    const { settings, hosts, clock, logger } = this.#options;
+    const { settings, hosts, hostsAreAll, clock, logger } = this.#options;
     const { store, parts } = this.#started();
-    await this.#agreeOnHosts(store);
+    const agreed = await agreeOnHosts({ store, hosts, hostsAreAll, logger });
+    this.#agreed = agreed;
+    this.#updater?.pokeRelay();
     const monitor = parts.createHostMonitor({
       ...{
         member: settings.member,
@@ -162,11 +174,7 @@ export class AllInOne {
     await monitor.start(started);
     this.#monitor = monitor;
     try {
-      for (const { id, realm, url } of hosts) {
-        started.signal.throwIfAborted();
-        // oxlint-disable-next-line no-await-in-loop -- no I/O: each only sets its actor going
-        await monitor.addHost({ id, realm, url });
-      }
+      await this.#watch(monitor, agreed, started.signal);
     } catch (error) {
       await monitor.stop({ deadlineMs: clock.now() + stopTimeoutMs, signal: AbortSignal.abort() });
       throw error;
@@ -174,18 +182,19 @@ export class AllInOne {
     return (options) => monitor.stop(options);
   }
 
-  /** What a configuration no longer names was taken away by whoever wrote it. */
-  async #agreeOnHosts(store: Store): Promise<void> {
-    const { hosts, hostsAreAll, logger } = this.#options;
-    const others = await otherHosts(store, hosts);
-    refuseMixture(hosts, others);
-    const ids = others.map(({ id }) => id);
-    if (hostsAreAll && ids.length > 0) {
-      logger.warn({ hosts: ids }, 'hosts of the store that the configuration does not name any more are removed');
-      await store.removeHosts(ids, 'configuration');
-    } else if (ids.length > 0) logger.warn({ hosts: ids }, 'hosts of the store that nobody watches now');
-    await store.registerHosts(hosts.map(({ id, name, realm, url }) => ({ id, name, realm, url })));
-    this.#updater?.pokeRelay();
+  /** One host that cannot be watched must not keep the others from it; the configuration's were checked before. */
+  async #watch(monitor: HostMonitor, { watched, added }: Agreed, signal: AbortSignal): Promise<void> {
+    for (const { id, realm, url } of watched) {
+      signal.throwIfAborted();
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- no I/O: each only sets its actor going
+        await monitor.addHost({ id, realm, url });
+      } catch (error) {
+        if (!added.has(id)) throw error;
+        const detail = { host: id, url, err: error };
+        this.#options.logger.error(detail, 'a host that a person added cannot be watched: remove it, or add it anew');
+      }
+    }
   }
 
   async #startApi(started: { readonly signal: AbortSignal }): Promise<Stop> {
@@ -194,11 +203,31 @@ export class AllInOne {
     const api = this.#started().parts.createApi({
       ...{ store: this.#started().store, bus: this.#connect('api'), clock, logger, metrics },
       socketPath: settings.socketPath,
+      ...this.#hostControl(),
       onOutboxed: () => this.#updater?.pokeRelay(),
     });
     await mkdir(dirname(settings.socketPath), { recursive: true });
     await api.start(started);
     return (options) => api.stop(options);
+  }
+
+  /** Only where the configuration says where; the API on the socket has none. */
+  async #startMetrics(started: { readonly signal: AbortSignal }): Promise<Stop> {
+    const { settings, clock, logger, metrics } = this.#options;
+    const { listen } = settings.config.metrics;
+    const [monitor, updater] = [this.#monitor, this.#updater];
+    if (listen === undefined || monitor === undefined || updater === undefined) return async () => undefined;
+    const { startMetricsEndpoint } = await import('./metrics-endpoint.ts');
+    const bus = this.#connect('metrics');
+    return startMetricsEndpoint({ listen, bus, clock, logger, metrics, monitor, updater }, started);
+  }
+
+  #hostControl(): { readonly hosts?: LiveHosts } {
+    const { settings, checkUrl, logger } = this.#options;
+    const { store } = this.#started();
+    if (this.#monitor === undefined) return {};
+    const { groups } = settings;
+    return { hosts: new LiveHosts({ store, monitor: this.#monitor, groups, checkUrl, logger }) };
   }
 
   /** Starting the API is work for the processor, which the first polls have a use for. */
@@ -244,25 +273,6 @@ export class AllInOne {
     if (this.#store === undefined || this.#parts === undefined) throw new Error('the store is not open yet');
     return { store: this.#store, parts: this.#parts };
   }
-}
-
-/** The hosts that the store knows besides these. */
-async function otherHosts(store: Store, hosts: readonly WatchedHost[]): Promise<readonly HostRecord[]> {
-  const named = new Set(hosts.map(({ id }) => id));
-  const others: HostRecord[] = [];
-  for await (const host of all(Number.POSITIVE_INFINITY, (page) => store.hosts({}, page))) {
-    if (!named.has(host.id) && host.state !== 'removed') others.push(host);
-  }
-  return others;
-}
-
-/** A simulated fleet must never take the place of real hosts, which nobody would then watch. */
-function refuseMixture(hosts: readonly WatchedHost[], others: readonly HostRecord[]): void {
-  const simulated = (url: string): boolean => url.startsWith('sim:');
-  const real = others.find(({ url }) => !simulated(url));
-  if (real === undefined || !hosts.some(({ url }) => simulated(url))) return;
-  const message = `the store has real hosts (${real.name}); a simulated fleet needs a store of its own`;
-  throw new VedetteError('VDT_COMMAND_REAL_STORE', { message });
 }
 
 /** How long the API waits for the first snapshot of a host: after a clean end there is none. */

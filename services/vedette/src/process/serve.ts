@@ -9,6 +9,7 @@ export interface ServeOptions {
   readonly settings: Settings;
   readonly hosts: readonly WatchedHost[];
   readonly hostsAreAll: boolean;
+  readonly checkUrl?: NonNullable<AllInOneOptions['checkUrl']>;
   readonly drivers: AllInOneOptions['drivers'];
   readonly threads: AllInOneOptions['threads'];
   readonly kind: AllInOneOptions['kind'];
