@@ -1,5 +1,12 @@
 import { sectionNames } from '@vedette/fetcher';
-import { canonicalAddresses, canonicalJson } from '@vedette/model';
+import {
+  ConditionsValue,
+  canonicalAddresses,
+  canonicalJson,
+  checkSchema,
+  DeviceSample,
+  HostSample,
+} from '@vedette/model';
 import { expect, it } from 'vitest';
 import { LONG, type Subject } from './subject.ts';
 import { fetchSection } from './under-test.ts';
@@ -63,6 +70,39 @@ export function sections(subject: Subject): void {
     }
   });
 
+  it('status: every VM that is listed has its conditions, sorted, each once', async () => {
+    await using fetcher = subject.open();
+    const { rows } = await subject.on.settle(fetcher.runtimeStats(LONG));
+    const vms = rows.map(({ vm }) => vm);
+    const sections = await subject.on.settle(fetcher.status(vms, LONG));
+    expect(sections.size).toBe(vms.length);
+    for (const [vm, { observed, content }] of sections) {
+      if (observed === 'unsupported') continue;
+      const conditions = content?.conditions;
+      expect(checkSchema(ConditionsValue, conditions), vm).toMatchObject({ ok: true });
+      expect(conditions).toEqual([...new Set(conditions)].sort());
+    }
+  });
+
+  it('samples are those of the model: of devices for VMs that are listed, and of the host', async () => {
+    await using fetcher = subject.open();
+    const { rows } = await subject.on.settle(fetcher.runtimeStats(LONG));
+    const devices = await subject.on.settle(fetcher.deviceStats(LONG));
+    expect(devices.size, 'at least one VM runs').toBeGreaterThan(0);
+    const vms = rows.map(({ vm }) => vm);
+    for (const [vm, sample] of devices) {
+      expect(vms).toContain(vm);
+      expect(checkSchema(DeviceSample, sample), vm).toMatchObject({ ok: true });
+    }
+    for (let readings = 0; readings < 2; readings++) {
+      // oxlint-disable-next-line no-await-in-loop -- the second has shares of the time since the first
+      const sample = await subject.on.settle(fetcher.hostStats(LONG));
+      expect(checkSchema(HostSample, sample)).toMatchObject({ ok: true });
+      // oxlint-disable-next-line no-await-in-loop -- as above
+      await subject.on.pass(50);
+    }
+  });
+
   it('the description and the hardware are those of the host that is listed', async () => {
     await using fetcher = subject.open();
     const listing = await subject.on.settle(fetcher.runtimeStats(LONG));
@@ -73,7 +113,5 @@ export function sections(subject: Subject): void {
     expect(cpuCount).toBeGreaterThan(0);
     expect(memoryMiB).toBeGreaterThan(0);
     expect(memoryFreeMiB).toBeLessThanOrEqual(memoryMiB);
-    const devices = await subject.on.settle(fetcher.deviceStats(LONG));
-    for (const vm of devices.keys()) expect(listing.rows.map((row) => row.vm)).toContain(vm);
   });
 }

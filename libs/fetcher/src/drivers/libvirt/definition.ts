@@ -1,5 +1,6 @@
-import { type DomainDefinition, parseDomainXml, parseXml, type XmlElement } from '@vedette/libvirt';
+import { type DomainDefinition, parseDomainXml, parseXml } from '@vedette/libvirt';
 import { contentHash, type SectionDocument } from '@vedette/model';
+import { configDocument } from './config-document.ts';
 
 /** What the XML of a domain says, in the shapes of the port. */
 export interface Definition {
@@ -7,7 +8,11 @@ export interface Definition {
   readonly infoHash: string;
   readonly config: SectionDocument;
   readonly configHash: string;
+  /** Of the QEMU process, as it is in `info`; see {@link withPid}. */
+  readonly pid: number | undefined;
   readonly hasAgentChannel: boolean;
+  /** Of its NICs, in lower case: whose entries of a neighbour table are its own. */
+  readonly macs: readonly string[];
   /** Connected to a network of libvirt's own, whose DHCP server knows leases. */
   readonly onLibvirtNetwork: boolean;
 }
@@ -26,9 +31,21 @@ export function readDefinition(liveXml: string, inactiveXml: string): Definition
     infoHash: contentHash(info),
     config,
     configHash: contentHash(config),
+    pid: undefined,
     hasAgentChannel: live.hasAgentChannel,
+    macs: live.interfaces.flatMap(({ mac }) => mac ?? []),
     onLibvirtNetwork: live.interfaces.some(({ type }) => type === 'network'),
   };
+}
+
+/**
+ * The same with the process of the domain, which only its own host can tell (process-facts.ts); undefined takes it out.
+ * The very same object where it is there already, so that it may be asked at every poll.
+ */
+export function withPid(definition: Definition, pid: number | undefined): Definition {
+  if (definition.pid === pid) return definition;
+  const info = withoutUndefined({ ...definition.info, pid });
+  return { ...definition, pid, info, infoHash: contentHash(info) };
 }
 
 /** getConfInfo of the agent protocol (docs/contracts.md), as far as a definition tells. */
@@ -53,28 +70,4 @@ function infoDocument(domain: DomainDefinition): SectionDocument {
 
 function withoutUndefined(record: Readonly<Record<string, unknown>>): SectionDocument {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
-}
-
-/**
- * Elements that say how a domain runs or what only its host may know, not what it is. The balloon moves `currentMemory`
- * all the time.
- */
-const dropped = new Set(['currentMemory', 'seclabel', 'alias', 'resource', 'metadata', 'secret']);
-const droppedAttributes = new Set(['id', 'passwd', 'passwdValidTo', 'password']);
-
-function configDocument(domain: XmlElement): SectionDocument {
-  return { domain: elementValue(domain) };
-}
-
-/** An element as JSON: its attributes, its text if it has no children, its children in their order. */
-function elementValue(element: XmlElement): SectionDocument {
-  const attributes = [...element.attributes].filter(([name]) => !droppedAttributes.has(name));
-  const children = element.children.filter(({ name }) => !dropped.has(name));
-  const text = element.text.trim();
-  return {
-    name: element.name,
-    ...(attributes.length === 0 ? {} : { attributes: Object.fromEntries(attributes) }),
-    ...(text === '' ? {} : { text }),
-    ...(children.length === 0 ? {} : { children: children.map(elementValue) }),
-  };
 }

@@ -1,48 +1,96 @@
-import type { Domain, GuestInterface } from '@vedette/libvirt';
-import { domainStates } from '@vedette/libvirt';
-import { type AddressReport, canonicalAddresses, contentHash, libvirtState } from '@vedette/model';
+import { type Domain, type DomainInfo, domainStates, type GuestInterface } from '@vedette/libvirt';
+import { contentHash, libvirtState, type MigrationJob, stateClass } from '@vedette/model';
 import type { GuestDetails, RuntimeRow, Section } from '../../host-port.ts';
-import type { Definition } from './definition.ts';
+import { ConditionSet } from './condition-set.ts';
+import { CpuRatio, type CpuShares, cpuTimesOfInfo } from './cpu-ratio.ts';
+import { type Definition, withPid } from './definition.ts';
+import { type AgentReport, mergeGuestDetails } from './guest-details.ts';
+import type { NeighbourReport } from './neighbour-reports.ts';
+import type { ProcessFact } from './process-facts.ts';
 
 /** How long a VM reads as rebooting after the last reboot event: libvirt sends three for one reboot. */
 export const rebootHoldMs = 2_000;
-/** The reasons of a running domain that was restored from its saved memory, and of one that was saved. */
-const restoredReason = 3;
-const savedReason = 5;
 
-/** What the guest agent said, and when; undefined content: it was asked and did not answer. */
-interface AgentWord {
-  readonly reports: readonly AddressReport[];
-  readonly hostname: string;
-  readonly os: string;
-}
+/** virDomainRunningReason, virDomainPausedReason and virDomainShutoffReason: those with consequences here. */
+const reasons = {
+  runningMigrated: 2,
+  runningRestored: 3,
+  runningMigrationCanceled: 6,
+  runningPostcopy: 10,
+  pausedMigration: 2,
+  pausedIoError: 5,
+  pausedWatchdog: 6,
+  pausedShuttingDown: 8,
+  pausedPostcopy: 12,
+  pausedPostcopyFailed: 13,
+  shutoffMigrated: 4,
+  shutoffSaved: 5,
+} as const;
+
+/** What is known of a QEMU's monitor: a `suspect` has been asked and has not answered yet. */
+export type MonitorHealth = 'answers' | 'suspect' | 'silent';
 
 /**
  * One domain of a host, as the driver remembers it between listings. Plain data and rules about it; no I/O.
  *
- * D1. State and reason are those last read; `restoring` and `rebooting`, which no reading tells, are laid over them.
+ * D1. State and reason are those last read; `restoring`, `rebooting` and `not_responding`, which no reading tells, are
+ *     laid over them, and a migration job decides where a state alone cannot tell. The raw state is always the one read.
  * D2. A domain that is shut off has no addresses, and that is known; one that is saved keeps what it had.
  * D3. Once its guest agent has answered in this run, the agent's word about addresses stands until it answers again:
- *     an agent that is silent removes nothing.
+ *     an agent that is silent removes nothing. That a guest has lost all its addresses is believed when the agent says it
+ *     twice, and never of a guest that is shutting down: its network goes before it does (S3).
+ * D4. What belongs to a run of the domain (its number in libvirt) ends with that run, also when both its end and the
+ *     next start were missed.
  */
 export class DomainEntry {
-  domain: Domain;
+  readonly conditions = new ConditionSet();
   state = 0;
   reason = 0;
-  definition: Definition | undefined;
+  /** The move it is part of, as far as is known. */
+  job: MigrationJob | undefined;
+  /** Monotonic ms at which its job is asked for without a sign of one. */
+  jobDueMs = 0;
   /** Monotonic ms at which the definition must be read again; it is stale from then on. */
   definitionDueMs = 0;
   readingDefinition = false;
-  leases: readonly AddressReport[] = [];
+  monitor: MonitorHealth = 'answers';
+  monitorDueMs = 0;
+  /** Since when its monitor is not `answers`; monotonic ms. */
+  suspectSinceMs = 0;
   agentDueMs = 0;
   askingAgent = false;
+  /** Questions to its agent that failed since it last answered or connected. */
+  agentFailures = 0;
   rebootingUntilMs = Number.NEGATIVE_INFINITY;
+  /** Somebody looks at it again when it no longer reads as rebooting. */
+  rebootWatched = false;
   restoring = false;
-  #agent: AgentWord | undefined;
+  /** Removed and defined anew under its UUID, and not told yet (M8). */
+  recreated = false;
+  /** Its last lifecycle event said that it stopped, other than by leaving; the reading that follows may come too late. */
+  stoppedByEvent = false;
+  #domain: Domain;
+  #arriving = false;
+  #agent: AgentReport | undefined;
+  #leases: readonly GuestInterface[] | undefined;
+  #neighbours: readonly NeighbourReport[] | undefined;
+  #lostAllOnce = false;
   #guest: Section<GuestDetails> = unavailable;
+  #definition: Definition | undefined;
+  #process: ProcessFact | undefined;
+  readonly #cpu = new CpuRatio();
+  #shares: CpuShares = {};
 
   constructor(domain: Domain) {
-    this.domain = domain;
+    this.#domain = domain;
+  }
+
+  get domain(): Domain {
+    return this.#domain;
+  }
+
+  get definition(): Definition | undefined {
+    return this.#definition;
   }
 
   get isActive(): boolean {
@@ -53,65 +101,209 @@ export class DomainEntry {
     return this.state === domainStates.running || this.state === domainStates.blocked;
   }
 
-  /** libvirt says that it is being restored; nothing new where it was already read as restored. */
-  beginRestoring(): void {
-    if (!(this.isRunning && this.reason === restoredReason)) this.restoring = true;
+  /** On its way down, as far as its state tells. */
+  get isStopping(): boolean {
+    return this.state === domainStates.shutdown || this.#isPaused(reasons.pausedShuttingDown);
   }
 
-  /** Takes in a reading of the state. What the former run of the domain had said is forgotten when it ends. */
-  read(state: number, reason: number): void {
-    const wasActive = this.isActive;
-    const wasSaved = this.state === domainStates.shutoff && this.reason === savedReason;
-    this.state = state;
-    this.reason = reason;
-    // What was saved comes back by being restored, whatever its state says meanwhile.
-    if (wasSaved && this.isActive) this.restoring = true;
-    if (!this.isActive || this.isRunning) this.restoring = false;
-    if (wasActive && !this.isActive) {
-      this.#agent = undefined;
-      this.leases = [];
-      this.rebootingUntilMs = Number.NEGATIVE_INFINITY;
-    }
-    this.#refreshGuest();
+  /** Read as down, and not because it left for another host. */
+  get isDownHere(): boolean {
+    return this.state === domainStates.shutoff && this.reason !== reasons.shutoffMigrated;
   }
 
-  leased(interfaces: readonly GuestInterface[]): void {
-    this.leases = reportsOf(interfaces, 'lease');
-    this.#refreshGuest();
+  /** Came, or is coming, from another host. */
+  get hasArrived(): boolean {
+    return this.job === 'incoming' || this.#arriving || this.#isAfterMove();
   }
 
-  /** The agent answered. Returns whether that changed what is known of the guest. */
-  agentSaid(interfaces: readonly GuestInterface[], hostname: string, os: string): boolean {
-    const before = this.#guest.hash;
-    this.#agent = { reports: reportsOf(interfaces, 'agent'), hostname, os };
-    this.#refreshGuest();
-    return this.#guest.hash !== before;
+  /** Its state is one of a move, and only its job tells of which side; or it was known to move at the last reading. */
+  get mayBeMoving(): boolean {
+    if (!this.isActive) return false;
+    return this.job !== undefined || this.#arriving || this.isPausedByMove || this.#runs(reasons.runningPostcopy);
   }
 
   get guest(): Section<GuestDetails> {
     return this.#guest;
   }
 
+  /** Takes in how libvirt names the domain now: its number tells one run from another (D4). */
+  identify(domain: Domain): void {
+    const before = this.#domain;
+    this.#domain = domain;
+    if (domain.id === before.id && domain.name === before.name) return;
+    this.definitionDueMs = 0; // it starts, stops, or bears another name: the live definition is another one
+    if (domain.id !== before.id && domain.id >= 0) this.#endRun();
+  }
+
+  /** libvirt says that it is being restored; nothing new where it was already read as restored. */
+  beginRestoring(): void {
+    if (!this.#runs(reasons.runningRestored)) this.restoring = true;
+  }
+
+  /** libvirt says that it is being started to receive a guest from another host. */
+  beginArriving(): void {
+    if (!this.#isAfterMove()) this.#arriving = true;
+  }
+
+  /** Takes in a reading of the state. What the former run of the domain had said is forgotten when it ends. */
+  read(state: number, reason: number): void {
+    const wasActive = this.isActive;
+    const wasSaved = this.state === domainStates.shutoff && this.reason === reasons.shutoffSaved;
+    const wasPausedByFault = this.#isPaused(reasons.pausedIoError);
+    this.state = state;
+    this.reason = reason;
+    this.stoppedByEvent = false;
+    // What was saved comes back by being restored, whatever its state says meanwhile.
+    if (wasSaved && this.isActive) this.restoring = true;
+    if (!this.isActive || this.isRunning) this.restoring = false;
+    if (wasActive && !this.isActive) this.#endRun();
+    if (!this.isActive) this.conditions.clear('nic');
+    if (!this.isActive || this.#isAfterMove() || this.#runs(reasons.runningMigrationCanceled)) this.#endMove();
+    if (this.#isPaused(reasons.pausedIoError)) this.conditions.raise('io_error');
+    if (this.#isPaused(reasons.pausedWatchdog)) this.conditions.raise('watchdog');
+    if (wasPausedByFault && this.isRunning) this.conditions.clear('io_error');
+    this.#refreshGuest();
+  }
+
+  /**
+   * The job was read: with none, or one that moves nothing, it is not on its way. But one that was arriving, and has not
+   * been read as arrived, was asked when it was over: its state is older than that answer.
+   */
+  moves(job: MigrationJob | undefined): void {
+    if (job === undefined && this.isPausedByMove && (this.job === 'incoming' || this.#arriving)) return;
+    this.job = this.isActive ? job : undefined;
+    if (job !== 'incoming') this.#arriving = false;
+  }
+
+  /** Takes in its processor time; not that of a domain that is not active. */
+  used(info: DomainInfo, nowMs: number): void {
+    this.#shares = this.isActive ? this.#cpu.sample(cpuTimesOfInfo(info), nowMs) : {};
+  }
+
+  define(definition: Definition): void {
+    this.#definition = withPid(definition, this.#process?.pid);
+  }
+
+  /** What its host's process table tells; undefined: nothing now, of which nothing follows. */
+  runsAs(process: ProcessFact | undefined): void {
+    if (process === undefined || !this.isActive) return;
+    this.#process = process;
+    if (this.#definition !== undefined) this.define(this.#definition);
+  }
+
+  /** What its network's DHCP server knows; an empty list says nothing about the guest. */
+  leased(interfaces: readonly GuestInterface[]): void {
+    if (interfaces.length === 0 || !this.isActive) return;
+    this.#leases = interfaces;
+    this.#refreshGuest();
+  }
+
+  /** What neighbour tables have said of it in this run. */
+  get neighbours(): readonly NeighbourReport[] {
+    return this.#neighbours ?? [];
+  }
+
+  neighboured(reports: readonly NeighbourReport[]): void {
+    if (!this.isActive || (this.#neighbours === undefined && reports.length === 0)) return;
+    this.#neighbours = reports;
+    this.#refreshGuest();
+  }
+
+  /** D3: the agent answered. `doubtful`: it says that all addresses are gone; it should be asked again soon. */
+  agentSaid(report: AgentReport): 'same' | 'changed' | 'doubtful' {
+    if (!this.isActive || this.isStopping) return 'same';
+    const before = this.#guest.hash;
+    const known = this.#guest.content?.addresses.length ?? 0;
+    const losesAll = known > 0 && mergeGuestDetails({ agent: report })?.addresses.length === 0;
+    const doubtful = losesAll && report.interfaces !== undefined && !this.#lostAllOnce;
+    this.#lostAllOnce = losesAll;
+    if (doubtful) return 'doubtful';
+    // One part may have failed: what it told of that before stands.
+    this.#agent = { ...report, interfaces: report.interfaces ?? this.#agent?.interfaces };
+    this.#refreshGuest();
+    return this.#guest.hash === before ? 'same' : 'changed';
+  }
+
   row(nowMs: number): RuntimeRow {
-    const mapped = libvirtState(this.state, this.reason);
-    const runs = mapped.state === 'running';
-    const overlay = this.restoring ? 'restoring' : runs && nowMs < this.rebootingUntilMs ? 'rebooting' : undefined;
+    const mapped = libvirtState(this.state, this.reason, this.job ?? this.#guessedJob());
+    const overlay = this.#overlay(mapped.state, nowMs);
     return {
       vm: this.domain.uuid,
-      state: overlay ?? mapped.state,
-      reason: overlay === undefined ? mapped.reason : '',
+      state: overlay?.state ?? mapped.state,
+      reason: overlay?.reason ?? mapped.reason,
       raw: mapped.raw,
       name: this.domain.name,
+      ...this.#shares,
+      ...(this.#process?.elapsedS === undefined ? {} : { elapsedS: this.#process.elapsedS }),
       hashes: {
-        ...(this.definition === undefined
+        ...(this.#definition === undefined
           ? {}
-          : { info: this.definition.infoHash, config: this.definition.configHash }),
+          : { info: this.#definition.infoHash, config: this.#definition.configHash }),
+        status: this.conditions.section.hash,
         ...(this.#guest.observed === 'ok' ? { guest: this.#guest.hash } : {}),
       },
       rev: 0,
       // What libvirtd says of every domain that is off when it starts: the reason is not kept on disk.
       ...(this.state === domainStates.shutoff && this.reason === 0 ? { forgotten: true } : {}),
+      ...(this.recreated ? { recreated: true } : {}),
     };
+  }
+
+  /** D1 */
+  #overlay(state: RuntimeRow['state'], nowMs: number): Pick<RuntimeRow, 'state' | 'reason'> | undefined {
+    // One that moves is libvirt's to watch: its move ends, or fails, with a state of its own.
+    const moves = state === 'migrating_out' || state === 'migrating_in';
+    if (this.monitor === 'silent' && stateClass(state) === 'active' && !moves) {
+      return { state: 'not_responding', reason: 'monitor' };
+    }
+    if (this.restoring) return { state: 'restoring', reason: '' };
+    if (state === 'running' && nowMs < this.rebootingUntilMs) return { state: 'rebooting', reason: '' };
+    return undefined;
+  }
+
+  /** What stands in for a job that could not be read: only libvirt's own word that the domain is arriving. */
+  #guessedJob(): MigrationJob | undefined {
+    return this.#arriving ? 'incoming' : undefined;
+  }
+
+  #runs(reason: number): boolean {
+    return this.isRunning && this.reason === reason;
+  }
+
+  #isPaused(reason: number): boolean {
+    return this.state === domainStates.paused && this.reason === reason;
+  }
+
+  get isPausedByMove(): boolean {
+    return [reasons.pausedMigration, reasons.pausedPostcopy, reasons.pausedPostcopyFailed].some((reason) =>
+      this.#isPaused(reason),
+    );
+  }
+
+  #isAfterMove(): boolean {
+    return this.#runs(reasons.runningMigrated);
+  }
+
+  #endMove(): void {
+    this.job = undefined;
+    this.#arriving = false;
+  }
+
+  /** D4 */
+  #endRun(): void {
+    this.#agent = undefined;
+    this.#lostAllOnce = false;
+    this.agentFailures = 0;
+    this.#leases = undefined;
+    this.#neighbours = undefined;
+    this.rebootingUntilMs = Number.NEGATIVE_INFINITY;
+    this.monitor = 'answers';
+    this.#endMove();
+    this.conditions.beginAnew();
+    this.#cpu.reset();
+    this.#shares = {};
+    this.#process = undefined;
+    if (this.#definition !== undefined) this.define(this.#definition);
   }
 
   #refreshGuest(): void {
@@ -125,27 +317,10 @@ export class DomainEntry {
   }
 
   #guestContent(): GuestDetails | undefined {
-    if (!this.isActive) return this.reason === savedReason ? undefined : nothing;
-    if (this.#agent !== undefined) {
-      const { reports, hostname, os } = this.#agent;
-      return { addresses: canonicalAddresses(reports), os, hostname, apps: [] };
-    }
-    if (this.leases.length === 0) return undefined;
-    return { addresses: canonicalAddresses(this.leases), os: '', hostname: '', apps: [] };
+    if (!this.isActive) return this.reason === reasons.shutoffSaved ? undefined : nothing;
+    return mergeGuestDetails({ agent: this.#agent, leases: this.#leases, neighbours: this.#neighbours });
   }
 }
 
 const unavailable: Section<GuestDetails> = { observed: 'unavailable', hash: '' };
 const nothing: GuestDetails = { addresses: [], os: '', hostname: '', apps: [] };
-
-function reportsOf(interfaces: readonly GuestInterface[], source: 'agent' | 'lease'): AddressReport[] {
-  return interfaces.flatMap(({ name, mac, addresses }) =>
-    addresses.map(({ address }) => ({
-      address,
-      mac: mac ?? '',
-      // A lease names the host's end of the cable, which says nothing about the guest.
-      interface: source === 'agent' ? name : '',
-      source,
-    })),
-  );
-}

@@ -7,9 +7,11 @@ export interface HoldOver {
   readonly vm: string;
 }
 
+export type Happening = SessionEvent | EventsLost | HoldOver;
+
 export interface EventHandler {
   /** Handles one at a time, in order; must not reject. */
-  happened(event: SessionEvent | EventsLost | HoldOver): Promise<void>;
+  happened(event: Happening): Promise<void>;
 }
 
 /**
@@ -31,7 +33,7 @@ export class EventReader {
     this.ended = this.#run(session);
   }
 
-  after(delayMs: number, event: HoldOver): void {
+  after(delayMs: number, event: Happening): void {
     if (this.#over) return;
     const timer = this.#clock.setTimer(() => {
       this.#timers.delete(timer);
@@ -47,7 +49,7 @@ export class EventReader {
     await this.#handling;
   }
 
-  #enqueue(event: SessionEvent | EventsLost | HoldOver): Promise<void> {
+  #enqueue(event: Happening): Promise<void> {
     this.#handling = this.#handling.then(() => this.#handler.happened(event));
     return this.#handling;
   }

@@ -1,0 +1,105 @@
+import type { Domain, DomainStats } from '@vedette/libvirt';
+import { isIdentifier } from '@vedette/model';
+import { DomainEntry } from './domain-entry.ts';
+
+/** Domains remembered after they were undefined; the oldest are forgotten beyond it, and their return is then no news. */
+const departedMax = 10_000;
+
+/** What a listing brought. */
+export interface Listed {
+  readonly present: readonly DomainEntry[];
+  readonly unreadable: readonly string[];
+}
+
+/**
+ * The domains of one host.
+ *
+ * T1. A domain is another one under an old name (M8) when it was undefined while it was down here, and is defined again.
+ *     libvirt says so by an event, or a complete listing lacks it in between. None of these is that: a definition that
+ *     replaces one that is there (`virsh edit`), a snapshot reverted to, a saved domain restored, a transient domain
+ *     started again after it vanished with its stop, a domain that left by migration and comes back, or one that comes
+ *     from another host by migration.
+ * T2. A listing says nothing about what was undefined after it was asked for.
+ * T3. What came and went while nobody listened and nobody listed has not happened: there is no trace of it in libvirt.
+ */
+export class DomainTable {
+  readonly #entries = new Map<string, DomainEntry>();
+  /** Undefined while down; the value is the monotonic time when that was learnt. */
+  readonly #departed = new Map<string, number>();
+  readonly #begin: (entry: DomainEntry) => void;
+
+  /** @param begin called with every new entry */
+  constructor(begin: (entry: DomainEntry) => void) {
+    this.#begin = begin;
+  }
+
+  get(uuid: string): DomainEntry | undefined {
+    return this.#entries.get(uuid);
+  }
+
+  values(): IterableIterator<DomainEntry> {
+    return this.#entries.values();
+  }
+
+  /** Takes in a complete listing that was asked for at `askedMs`. */
+  take(stats: readonly DomainStats[], askedMs: number, nowMs: number): Listed {
+    const present: DomainEntry[] = [];
+    const unreadable: string[] = [];
+    const seen = new Set<string>();
+    for (const { domain, params } of stats) {
+      const { uuid } = domain;
+      if (!isIdentifier(uuid) || (this.#departed.get(uuid) ?? Number.NEGATIVE_INFINITY) >= askedMs) continue; // T2
+      seen.add(uuid);
+      const state = params.get('state.state');
+      const reason = params.get('state.reason');
+      if (typeof state !== 'number' || typeof reason !== 'number') {
+        unreadable.push(uuid);
+        continue;
+      }
+      const entry = this.#entryOf(domain);
+      entry.read(state, reason);
+      this.#return(entry);
+      present.push(entry);
+    }
+    for (const entry of this.#entries.values())
+      if (!seen.has(entry.domain.uuid)) this.#depart(entry, nowMs, entry.isDownHere);
+    return { present, unreadable };
+  }
+
+  /** libvirt said that the domain was undefined: of one that runs nothing follows, it becomes a transient one. */
+  undefined(uuid: string, nowMs: number): void {
+    const entry = this.#entries.get(uuid);
+    if (entry === undefined || (entry.isActive && !entry.stoppedByEvent)) return;
+    this.#depart(entry, nowMs, entry.isDownHere || entry.stoppedByEvent);
+  }
+
+  #entryOf(domain: Domain): DomainEntry {
+    const known = this.#entries.get(domain.uuid);
+    if (known !== undefined) {
+      known.identify(domain);
+      return known;
+    }
+    const entry = new DomainEntry(domain);
+    this.#entries.set(domain.uuid, entry);
+    this.#begin(entry);
+    return entry;
+  }
+
+  /** T1 */
+  #return(entry: DomainEntry): void {
+    if (!this.#departed.delete(entry.domain.uuid)) return;
+    if (!entry.hasArrived && !entry.mayBeMoving) entry.recreated = true;
+  }
+
+  /** @param wasDown whether its coming back would be another domain's (T1) */
+  #depart(entry: DomainEntry, nowMs: number, wasDown: boolean): void {
+    const { uuid } = entry.domain;
+    this.#entries.delete(uuid);
+    if (!wasDown) return;
+    this.#departed.set(uuid, nowMs);
+    for (const oldest of this.#departed.keys()) {
+      if (this.#departed.size <= departedMax) break;
+      this.#departed.delete(oldest);
+    }
+  }
+}
