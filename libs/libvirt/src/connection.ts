@@ -185,6 +185,14 @@ export class LibvirtConnection implements AsyncDisposable {
     return this.#rpc.call(jobs.domainIsPersistent, domain, options);
   }
 
+  /**
+   * Whether a start would bring the domain back from its saved memory. libvirtd knows that of a domain whose state it
+   * has forgotten, too (after its own restart). Touches no QEMU.
+   */
+  domainHasManagedSave(domain: Domain, options?: CallOptions): Promise<boolean> {
+    return this.#rpc.call(jobs.domainHasManagedSaveImage, domain, options);
+  }
+
   /** All storage pools, active and not. Touches no QEMU; VDT_LIBVIRT_UNSUPPORTED where there is no storage driver. */
   storagePools(options?: CallOptions): Promise<readonly HostObject[]> {
     return this.#hostObjects(listAllStoragePools, options);

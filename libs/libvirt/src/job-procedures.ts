@@ -142,3 +142,11 @@ export const domainIsPersistent: Procedure<Domain, boolean> = {
   encode: encodeDomain,
   decode: (decoder) => decoder.int() === 1,
 };
+
+/** Since libvirt 0.8.0. */
+export const domainHasManagedSaveImage: Procedure<Domain, boolean> = {
+  number: 183,
+  name: 'get whether the domain was saved',
+  encode: encodeDomainAndFlags,
+  decode: (decoder) => decoder.int() === 1,
+};

@@ -14,6 +14,7 @@ const pausedByMove = [3, 2] as const;
 const stopping = [4, 1] as const;
 const stopped = [5, 1] as const;
 const saved = [5, 5] as const;
+const forgotten = [5, 0] as const;
 
 let entry: DomainEntry;
 beforeEach(() => {
@@ -169,6 +170,28 @@ describe('addresses (S3)', () => {
     says('10.0.0.1');
     entry.read(...saved);
     expect(entry.guest.observed).toBe('unavailable');
+  });
+
+  it('a saved guest is suspended and keeps what it had, also when libvirtd was restarted and has forgotten why it is off', () => {
+    says('10.0.0.1');
+    entry.read(...saved);
+    entry.read(...forgotten);
+    expect(entry.guest.observed, 'not asked yet').toBe('unavailable');
+    expect(entry.row(0)).toMatchObject({ state: 'stopped', forgotten: true });
+    entry.hasSave(true);
+    expect(entry.guest.observed).toBe('unavailable');
+    expect(entry.row(0)).toMatchObject({ state: 'suspended', reason: 'saved', raw: { state: '5', reason: '0' } });
+    expect(entry.row(0).forgotten).toBeUndefined();
+    entry.read(3, 11);
+    expect(stateOf(), 'it is being started').toBe('restoring');
+  });
+
+  it('one that is off and not saved has no addresses, whatever libvirtd has forgotten', () => {
+    says('10.0.0.1');
+    entry.read(...forgotten);
+    entry.hasSave(false);
+    expect(known()).toEqual([]);
+    expect(entry.row(0)).toMatchObject({ state: 'stopped', forgotten: true });
   });
 
   it('leases stand in for an agent that has not answered in this run, and an empty list of them says nothing', () => {

@@ -53,6 +53,15 @@ it('one that answers is asked every 15 s', async () => {
   expect(askedS).toEqual([0, 15, 30, 45]);
 });
 
+it('P15: listings that come a little early or late do not put a question off by one of them', async () => {
+  for (const waitMs of [3_000, 2_990, 3_020, 2_995, 2_990, 3_000, 2_998, 3_001, 2_992, 3_010, 2_990]) {
+    agents.round([entry]);
+    // oxlint-disable-next-line no-await-in-loop -- time passes step by step
+    await clock.advance(waitMs);
+  }
+  expect(askedS).toEqual([0, 15, 30]);
+});
+
 it('trap 2: one that fails is asked less and less often, every 4 minutes at last', async () => {
   answers = false;
   await listFor(1_200_000);

@@ -82,6 +82,21 @@ function stateOf(name: string): string | undefined {
   return entries.find((entry) => entry.domain.name === name)?.row(0).state;
 }
 
+it('trap 1: one that hung before anybody watched is not responding in the first listing', async () => {
+  host.hungSinceMs.set('b', 0);
+  const before = host.probe();
+  await listFor(before, 30_000);
+  for (const entry of entries) {
+    entry.monitor = 'answers';
+    entry.monitorKnown = false;
+  }
+  const asked = host.asked.length;
+  await host.probe().first(entries);
+  expect(stateOf('b')).toBe('not_responding');
+  expect(stateOf('a')).toBe('running');
+  expect(host.asked, 'without a question to QEMU').toHaveLength(asked);
+});
+
 it('I6: well, every QEMU is asked once in 15 s', async () => {
   await listFor(host.probe(), 60_000);
   for (const name of ['a', 'b', 'c']) {

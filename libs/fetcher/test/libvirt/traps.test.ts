@@ -72,6 +72,16 @@ it('trap 4: what happened while libvirtd was away is seen by listing again; gues
   );
 });
 
+it('trap 4: a saved guest is suspended, though the libvirtd that was restarted says only that it is off', async () => {
+  await libvirt.startBiosGuest('asleep');
+  await libvirt.virsh('managedsave', 'asleep');
+  await libvirt.restart();
+  expect(await libvirt.virsh('domstate', 'asleep', '--reason')).toBe('shut off (unknown)');
+  await using fetcher = openFetcher(libvirt);
+  await eventually(async () => expect(await statesOf(fetcher)).toMatchObject({ asleep: 'suspended' }), PATIENT);
+  await libvirt.virsh('undefine', '--managed-save', 'asleep');
+});
+
 it('a libvirtd that has a new run lists under a new boot, the same host', async () => {
   await using fetcher = openFetcher(libvirt);
   const before = await fetcher.runtimeStats(LONG);

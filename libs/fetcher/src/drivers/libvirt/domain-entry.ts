@@ -23,6 +23,7 @@ const reasons = {
   pausedShuttingDown: 8,
   pausedPostcopy: 12,
   pausedPostcopyFailed: 13,
+  shutoffUnknown: 0,
   shutoffMigrated: 4,
   shutoffSaved: 5,
 } as const;
@@ -35,7 +36,8 @@ export type MonitorHealth = 'answers' | 'suspect' | 'silent';
  *
  * D1. State and reason are those last read; `restoring`, `rebooting` and `not_responding`, which no reading tells, are
  *     laid over them, and a migration job decides where a state alone cannot tell. The raw state is always the one read.
- * D2. A domain that is shut off has no addresses, and that is known; one that is saved keeps what it had.
+ * D2. A domain that is shut off has no addresses, and that is known; one that is saved keeps what it had, also where
+ *     libvirtd has forgotten that it is and only its saved memory tells.
  * D3. Once its guest agent has answered in this run, the agent's word about addresses stands until it answers again:
  *     an agent that is silent removes nothing. That a guest has lost all its addresses is believed when the agent says it
  *     twice, and never of a guest that is shutting down: its network goes before it does (S3).
@@ -55,6 +57,8 @@ export class DomainEntry {
   readingDefinition = false;
   monitor: MonitorHealth = 'answers';
   monitorDueMs = 0;
+  /** Its monitor has been looked at in this run of the driver: until then it may have hung for long. */
+  monitorKnown = false;
   /** Since when its monitor is not `answers`; monotonic ms. */
   suspectSinceMs = 0;
   agentDueMs = 0;
@@ -69,6 +73,7 @@ export class DomainEntry {
   recreated = false;
   /** Its last lifecycle event said that it stopped, other than by leaving; the reading that follows may come too late. */
   stoppedByEvent = false;
+  #saved: boolean | undefined;
   #domain: Domain;
   #arriving = false;
   #agent: AgentReport | undefined;
@@ -111,6 +116,21 @@ export class DomainEntry {
     return this.state === domainStates.shutoff && this.reason !== reasons.shutoffMigrated;
   }
 
+  /** Off, and libvirtd does not know why: what it says of every domain that is off when it starts. */
+  get isForgotten(): boolean {
+    return this.state === domainStates.shutoff && this.reason === reasons.shutoffUnknown;
+  }
+
+  /** Of one that {@link isForgotten}: whether its memory is saved; undefined until that was asked. */
+  get saved(): boolean | undefined {
+    return this.#saved;
+  }
+
+  hasSave(saved: boolean): void {
+    this.#saved = saved;
+    this.#refreshGuest();
+  }
+
   /** Came, or is coming, from another host. */
   get hasArrived(): boolean {
     return this.job === 'incoming' || this.#arriving || this.#isAfterMove();
@@ -148,11 +168,12 @@ export class DomainEntry {
   /** Takes in a reading of the state. What the former run of the domain had said is forgotten when it ends. */
   read(state: number, reason: number): void {
     const wasActive = this.isActive;
-    const wasSaved = this.state === domainStates.shutoff && this.reason === reasons.shutoffSaved;
+    const wasSaved = this.#isSaved;
     const wasPausedByFault = this.#isPaused(reasons.pausedIoError);
     this.state = state;
     this.reason = reason;
     this.stoppedByEvent = false;
+    if (!this.isForgotten) this.#saved = undefined;
     // What was saved comes back by being restored, whatever its state says meanwhile.
     if (wasSaved && this.isActive) this.restoring = true;
     if (!this.isActive || this.isRunning) this.restoring = false;
@@ -243,8 +264,7 @@ export class DomainEntry {
         ...(this.#guest.observed === 'ok' ? { guest: this.#guest.hash } : {}),
       },
       rev: 0,
-      // What libvirtd says of every domain that is off when it starts: the reason is not kept on disk.
-      ...(this.state === domainStates.shutoff && this.reason === 0 ? { forgotten: true } : {}),
+      ...(this.isForgotten && this.#saved !== true ? { forgotten: true } : {}),
       ...(this.recreated ? { recreated: true } : {}),
     };
   }
@@ -256,6 +276,7 @@ export class DomainEntry {
     if (this.monitor === 'silent' && stateClass(state) === 'active' && !moves) {
       return { state: 'not_responding', reason: 'monitor' };
     }
+    if (this.isForgotten && this.#saved === true) return { state: 'suspended', reason: 'saved' };
     if (this.restoring) return { state: 'restoring', reason: '' };
     if (state === 'running' && nowMs < this.rebootingUntilMs) return { state: 'rebooting', reason: '' };
     return undefined;
@@ -278,6 +299,10 @@ export class DomainEntry {
     return [reasons.pausedMigration, reasons.pausedPostcopy, reasons.pausedPostcopyFailed].some((reason) =>
       this.#isPaused(reason),
     );
+  }
+
+  get #isSaved(): boolean {
+    return this.state === domainStates.shutoff && (this.reason === reasons.shutoffSaved || this.#saved === true);
   }
 
   #isAfterMove(): boolean {
@@ -317,7 +342,7 @@ export class DomainEntry {
   }
 
   #guestContent(): GuestDetails | undefined {
-    if (!this.isActive) return this.reason === reasons.shutoffSaved ? undefined : nothing;
+    if (!this.isActive) return this.#isSaved || (this.isForgotten && this.#saved === undefined) ? undefined : nothing;
     return mergeGuestDetails({ agent: this.#agent, leases: this.#leases, neighbours: this.#neighbours });
   }
 }

@@ -9,6 +9,7 @@ import type { DriverContext } from './driver-context.ts';
 import { GuestAgents } from './guest-agents.ts';
 import { HostAddresses } from './host-addresses.ts';
 import { JobReader } from './job-reader.ts';
+import { ManagedSaves } from './managed-saves.ts';
 import { MonitorProbe, type MonitorProbeOptions } from './monitor-probe.ts';
 import { NeighbourReader } from './neighbours.ts';
 import { ProcessFacts } from './process-facts.ts';
@@ -53,6 +54,7 @@ export class Listings {
   readonly #context: DriverContext;
   readonly #addresses: HostAddresses;
   readonly #diskErrors: DiskErrors;
+  readonly #saves: ManagedSaves;
   readonly #processes: ProcessFacts | undefined;
   #readingCpu = false;
 
@@ -67,6 +69,7 @@ export class Listings {
     this.probe = new MonitorProbe(context, monitorProbe);
     this.#addresses = new HostAddresses(context, local ? new NeighbourReader(machine) : undefined);
     this.#diskErrors = new DiskErrors(context);
+    this.#saves = new ManagedSaves(context);
     this.#processes = local ? new ProcessFacts(machine) : undefined;
     const intervalMs = this.probe.intervalMs;
     this.table = new DomainTable((entry) => {
@@ -98,6 +101,8 @@ export class Listings {
         this.definitions.readDue(present),
         this.#addresses.read(present),
         this.jobs.readMoving(present),
+        this.probe.first(present),
+        this.#saves.read(present),
         this.#readCpu(present),
         this.#readProcesses(present),
       ]),

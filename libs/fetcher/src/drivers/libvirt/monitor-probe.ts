@@ -30,7 +30,8 @@ const checkTimeoutMs = 2_000;
  * P3. A domain that is suspect or silent is asked nothing more: there is never more than one open question of ours per
  *     domain. Its control info is read at every listing instead, and once that is well it answers again.
  * P4. Those that were in one call with a hung one are asked again at the next listing, without it (facts, trap 1).
- * P5. A job of libvirt's own (migration, save, dump) is no silence, however long it takes.
+ * P5. A domain is looked at (P2) before it is listed for the first time: it may have hung while nobody watched.
+ * P6. A job of libvirt's own (migration, save, dump) is no silence, however long it takes.
  */
 export class MonitorProbe {
   readonly intervalMs: number;
@@ -57,6 +58,11 @@ export class MonitorProbe {
     if (doubted.length > 0) void this.#checkAgain(doubted);
     const due = active.filter(({ monitor, monitorDueMs }) => monitor === 'answers' && monitorDueMs <= nowMs);
     if (due.length > 0 && doubted.length < heldMax) void this.#ask(due);
+  }
+
+  /** P5. Never rejects. */
+  first(entries: readonly DomainEntry[]): Promise<void> {
+    return this.check(entries.filter(({ isActive, monitorKnown }) => isActive && !monitorKnown));
   }
 
   /** Never rejects. */
@@ -129,6 +135,7 @@ export class MonitorProbe {
 
   #judge(entry: DomainEntry, info: { readonly state: string; readonly stateMs: number }, nowMs: number): void {
     const before = entry.monitor;
+    entry.monitorKnown = true;
     const owes = info.state === 'occupied' || info.state === 'error';
     if (!owes) {
       entry.monitor = 'answers';

@@ -54,8 +54,10 @@ function withoutRequirements(text: string): {
   const url = URL.parse(text);
   const requiredPools = url?.searchParams.getAll('pool') ?? [];
   const requiredNetworks = url?.searchParams.getAll('network') ?? [];
-  if (url === null || requiredPools.length + requiredNetworks.length === 0) return { bare: text, requiredPools, requiredNetworks };
-  if ([...requiredPools, ...requiredNetworks].includes('')) throw unusable(`${shown(text)} requires a pool or network without a name`);
+  if (url === null || requiredPools.length + requiredNetworks.length === 0)
+    return { bare: text, requiredPools, requiredNetworks };
+  if ([...requiredPools, ...requiredNetworks].includes(''))
+    throw unusable(`${shown(text)} requires a pool or network without a name`);
   url.searchParams.delete('pool');
   url.searchParams.delete('network');
   return { bare: url.href, requiredPools, requiredNetworks };
