@@ -5,9 +5,9 @@ import {
   type Guest,
   type LibvirtPair,
   type PrivateLibvirt,
+  restlessBootSector,
   startLibvirtPair,
 } from '@vedette/testbed/libvirt';
-import { restlessBootSector } from '../../libs/testbed/src/libvirt/guests.ts';
 import { Gate } from './gate.ts';
 import type { Placement } from './history.ts';
 

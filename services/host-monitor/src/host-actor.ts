@@ -211,6 +211,10 @@ class HostBehaviour implements Behaviour<HostMessage> {
   #pollFailed(error: unknown): void {
     this.#polling = false;
     this.#deps.counters.pollFailures++;
+    if (this.#health.failures === 0) {
+      // Once an outage, for whoever set the host up: the fleet is told only after the grace.
+      this.#deps.logger.warn({ host: this.#args.host.id, err: error }, 'the host does not answer; it is asked again');
+    }
     this.#unobservable(failureReason(error));
     this.#scheduleNextPoll();
     this.#telling.pump();

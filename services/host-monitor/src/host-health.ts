@@ -18,7 +18,8 @@ export interface HostHealthChange {
  *
  * H1. `up` at the first good answer; `non_operational` while it answers but is unfit, with the reason.
  * H2. `non_responsive` only after more than two failed attempts in a row **and** a silence beyond the grace.
- * H3. In between it is `connecting`, which is shown (by its age) and not announced: one outage is one event (N6).
+ * H3. In between it is `connecting`, which is shown (by its age) and not announced: one outage is one event (N6). A host
+ *     that was never reached is the exception: the first failure is announced, with what is wrong.
  */
 export class HostHealth {
   readonly #config: MonitorConfig;
@@ -69,6 +70,7 @@ export class HostHealth {
   /** Takes in a failed attempt. */
   failed(nowMs: number, reason: string, vms: number): ReturnType<HostHealth['answered']> {
     this.#failures++;
+    if (this.#announced === undefined) return this.#move('connecting', reason);
     const silentMs = nowMs - this.#lastAnswerMs;
     if (this.#failures <= 2 || silentMs <= graceMs(this.#config, vms)) return undefined;
     return this.#announced === 'non_responsive' ? undefined : this.#move('non_responsive', reason);

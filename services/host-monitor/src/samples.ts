@@ -21,10 +21,10 @@ const maxNameLength = 1024;
 
 type Columns = VMStatsSampled['data']['columns'];
 
-/** One VM with its devices where they were sampled. */
+/** One VM with its devices; null: they could not be had, undefined: nobody asked this time. */
 interface Row {
   readonly entry: VMEntry;
-  readonly device: DeviceSample | undefined;
+  readonly device: DeviceSample | null | undefined;
 }
 
 /**
@@ -158,7 +158,7 @@ export class Samples {
     for (const entry of this.#entries.values()) {
       const state = seenState(entry)?.state;
       if (state === undefined || state === 'absent') continue;
-      rows.push({ entry, device: devices?.get(entry.vm) });
+      rows.push({ entry, device: devices === undefined ? undefined : (devices.get(entry.vm) ?? null) });
     }
     this.#tellRows(rows);
   }

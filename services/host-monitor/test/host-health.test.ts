@@ -33,6 +33,14 @@ describe('the state of a host', () => {
     expect(health.state).toBe('up');
   });
 
+  it('was never reached: the first failure is announced, with what is wrong, and no other before the grace', () => {
+    const health = new HostHealth(config, undefined, 0);
+    const reason = 'refused: nobody listens';
+    expect(health.failed(10, reason, 0)).toEqual({ from: undefined, to: 'connecting', reason });
+    expect(health.failed(20, 'timeout: slow', 0)).toBeUndefined();
+    expect(health.answered(30)).toEqual({ from: 'connecting', to: 'up', reason: '' });
+  });
+
   it('two failures are never enough, however long the silence', () => {
     const health = new HostHealth(config, 'up', 0);
     expect(health.failed(1_000_000, 'timeout', 1)).toBeUndefined();

@@ -208,7 +208,7 @@ describe('hosts that come and go while the process runs', slow, () => {
     const added = await machine.run('hosts', 'add', b, '--group', 'sim');
     expect(added).toMatchObject({ code: 0, err: '' });
     expect(added.out).toBe(
-      `added ${b}: it does not answer yet and is tried on; \`vedette hosts\` shows when it does\n`,
+      `added ${b}: it does not answer yet (refused: the host did not take the connection) and is tried on; \`vedette hosts\` shows when it does\n`,
     );
     machine.fleet.script.add([{ kind: 'recover', atMs: machine.nowMs, host: b }]);
     await machine.allUp(a, b);

@@ -48,6 +48,7 @@ beforeEach(async () => {
     after: (delayMs) => void held.push(delayMs),
     offer: (hint) => told.push(hint.kind === 'poll' ? `poll: ${hint.reason}` : 'rows'),
     connected: () => undefined,
+    disconnected: () => undefined,
   });
   await list();
 });
@@ -135,7 +136,7 @@ it('M8: undefined before its stop could be read is one too; a transient domain t
     await list();
     state = [1, 1];
     const [entry] = await list();
-    const { recreated } = listings.rows(entry === undefined ? [] : [entry])[0] ?? {};
+    const { recreated } = listings.rows(entry === undefined ? [] : [entry]).rows[0] ?? {};
     return recreated;
   };
   expect(await restarted(true)).toBe(true);

@@ -151,7 +151,8 @@ function addedLine(context: CommandContext, host: HostView, one: Added): string 
     const reason = host.reason === '' ? '' : `, ${printable(host.reason)}`;
     return `added ${name}: ${paint(hostTone(host.state), host.state)}${reason}, ${countText(host.vms, 'VM')}\n`;
   }
-  return `added ${name}: it does not answer yet and is tried on; \`vedette hosts\` shows when it does\n`;
+  const why = host.reason === '' ? '' : ` (${printable(host.reason)})`;
+  return `added ${name}: it does not answer yet${why} and is tried on; \`vedette hosts\` shows when it does\n`;
 }
 
 // ---- rm, mode ----------------------------------------------------------------------------------------------------

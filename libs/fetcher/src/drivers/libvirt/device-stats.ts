@@ -32,14 +32,19 @@ export async function readDeviceStats(
   const samples = new Map<string, DeviceSample>();
   const active = entries.filter((entry) => entry.isActive);
   const timeoutMs = Math.min(callTimeoutMs, call.timeoutMs * shareOfTime);
-  for (let from = 0; from < active.length; from += perCall) {
-    const chunk = active.slice(from, from + perCall);
-    // oxlint-disable-next-line no-await-in-loop -- one call after the other: libvirtd asks QEMUs one by one anyway
-    const stats = await askAll(context, probe, chunk, { timeoutMs, signal: call.signal });
-    for (const { domain, params } of stats) {
-      if (hasMonitorFields(params)) samples.set(domain.uuid, deviceSample(params));
+  const sample = async (asked: readonly DomainEntry[]): Promise<void> => {
+    for (let from = 0; from < asked.length; from += perCall) {
+      const chunk = asked.slice(from, from + perCall);
+      // oxlint-disable-next-line no-await-in-loop -- one call after the other: libvirtd asks QEMUs one by one anyway
+      const stats = await askAll(context, probe, chunk, { timeoutMs, signal: call.signal });
+      for (const { domain, params } of stats) {
+        if (hasMonitorFields(params)) samples.set(domain.uuid, deviceSample(params));
+      }
     }
-  }
+  };
+  await sample(active);
+  // Somebody else's call may just have had its job: once more, or its figures are missing until the next round.
+  await sample(active.filter(({ domain }) => !samples.has(domain.uuid)));
   return samples;
 }
 

@@ -1,5 +1,5 @@
 import { type Domain, type DomainInfo, domainStates, type GuestInterface } from '@vedette/libvirt';
-import { contentHash, libvirtState, type MigrationJob, stateClass } from '@vedette/model';
+import { contentHash, isMigrating, libvirtState, type MigrationJob, stateClass } from '@vedette/model';
 import type { GuestDetails, RuntimeRow, Section } from '../../host-port.ts';
 import { ConditionSet } from './condition-set.ts';
 import { CpuRatio, type CpuShares, cpuTimesOfInfo } from './cpu-ratio.ts';
@@ -21,6 +21,7 @@ const reasons = {
   pausedIoError: 5,
   pausedWatchdog: 6,
   pausedShuttingDown: 8,
+  pausedStartingUp: 11,
   pausedPostcopy: 12,
   pausedPostcopyFailed: 13,
   shutoffUnknown: 0,
@@ -43,6 +44,8 @@ export type MonitorHealth = 'answers' | 'suspect' | 'silent';
  *     twice, and never of a guest that is shutting down: its network goes before it does (S3).
  * D4. What belongs to a run of the domain (its number in libvirt) ends with that run, also when both its end and the
  *     next start were missed.
+ * D5. Starting up, and each state of a move, is read on both sides of a move: no row tells it before the job is known.
+ *     A job that is known stands until libvirt says otherwise, by an answer or by a state that ends it.
  */
 export class DomainEntry {
   readonly conditions = new ConditionSet();
@@ -69,13 +72,19 @@ export class DomainEntry {
   /** Somebody looks at it again when it no longer reads as rebooting. */
   rebootWatched = false;
   restoring = false;
-  /** Removed and defined anew under its UUID, and not told yet (M8). */
-  recreated = false;
+  /** Is back under its UUID after it was undefined while down, and not told yet: another domain, unless it arrived (M8). */
+  returned = false;
+  /** A row was kept back until its job is known. */
+  withheld = false;
+  /** Monotonic ms at which the newest reading of its state was asked for. */
+  stateAskedMs = Number.NEGATIVE_INFINITY;
   /** Its last lifecycle event said that it stopped, other than by leaving; the reading that follows may come too late. */
   stoppedByEvent = false;
   #saved: boolean | undefined;
   #domain: Domain;
   #arriving = false;
+  /** What its job is, or is not, is known for the state it was last read in. */
+  #explained = false;
   #agent: AgentReport | undefined;
   #leases: readonly GuestInterface[] | undefined;
   #neighbours: readonly NeighbourReport[] | undefined;
@@ -139,7 +148,17 @@ export class DomainEntry {
   /** Its state is one of a move, and only its job tells of which side; or it was known to move at the last reading. */
   get mayBeMoving(): boolean {
     if (!this.isActive) return false;
-    return this.job !== undefined || this.#arriving || this.isPausedByMove || this.#runs(reasons.runningPostcopy);
+    return this.job !== undefined || this.#arriving || this.isPausedByMove || this.#needsJob();
+  }
+
+  /** D5: nothing can be said of it before its job is known. */
+  get awaitsJob(): boolean {
+    return this.job === undefined && !this.#arriving && !this.restoring && this.#needsJob();
+  }
+
+  /** Removed and defined anew under its UUID, and not told yet (M8); not to be asked while it {@link awaitsJob}. */
+  get recreated(): boolean {
+    return this.returned && !this.hasArrived;
   }
 
   get guest(): Section<GuestDetails> {
@@ -165,13 +184,22 @@ export class DomainEntry {
     if (!this.#isAfterMove()) this.#arriving = true;
   }
 
+  /** As {@link read}, unless a reading that was asked for later is known already. */
+  readAsked(askedMs: number, state: number, reason: number): void {
+    if (askedMs < this.stateAskedMs) return;
+    this.stateAskedMs = askedMs;
+    this.read(state, reason);
+  }
+
   /** Takes in a reading of the state. What the former run of the domain had said is forgotten when it ends. */
   read(state: number, reason: number): void {
     const wasActive = this.isActive;
     const wasSaved = this.#isSaved;
     const wasPausedByFault = this.#isPaused(reasons.pausedIoError);
+    const isNews = state !== this.state || reason !== this.reason;
     this.state = state;
     this.reason = reason;
+    if (isNews) this.#explained = false;
     this.stoppedByEvent = false;
     if (!this.isForgotten) this.#saved = undefined;
     // What was saved comes back by being restored, whatever its state says meanwhile.
@@ -179,7 +207,9 @@ export class DomainEntry {
     if (!this.isActive || this.isRunning) this.restoring = false;
     if (wasActive && !this.isActive) this.#endRun();
     if (!this.isActive) this.conditions.clear('nic');
-    if (!this.isActive || this.#isAfterMove() || this.#runs(reasons.runningMigrationCanceled)) this.#endMove();
+    // These reasons stay while it runs on: they say nothing of a move that has begun since.
+    const ended = this.#isAfterMove() || this.#runs(reasons.runningMigrationCanceled);
+    if (!this.isActive || (ended && (isNews || this.job !== 'outgoing'))) this.#endMove();
     if (this.#isPaused(reasons.pausedIoError)) this.conditions.raise('io_error');
     if (this.#isPaused(reasons.pausedWatchdog)) this.conditions.raise('watchdog');
     if (wasPausedByFault && this.isRunning) this.conditions.clear('io_error');
@@ -191,9 +221,16 @@ export class DomainEntry {
    * been read as arrived, was asked when it was over: its state is older than that answer.
    */
   moves(job: MigrationJob | undefined): void {
+    this.#explained = true;
     if (job === undefined && this.isPausedByMove && (this.job === 'incoming' || this.#arriving)) return;
-    this.job = this.isActive ? job : undefined;
-    if (job !== 'incoming') this.#arriving = false;
+    const isOver = job === 'incoming' && this.#isAfterMove();
+    this.job = this.isActive && !isOver ? job : undefined;
+    if (job !== 'incoming' || isOver) this.#arriving = false;
+  }
+
+  /** The job cannot be had, but it is no incoming one: what was known of it stands. */
+  movesNotHere(): void {
+    this.#explained = true;
   }
 
   /** Takes in its processor time; not that of a domain that is not active. */
@@ -251,7 +288,7 @@ export class DomainEntry {
     return {
       vm: this.domain.uuid,
       state: overlay?.state ?? mapped.state,
-      reason: overlay?.reason ?? mapped.reason,
+      reason: overlay?.reason ?? (isMigrating(mapped.state) && !this.#tellsMove() ? 'migration' : mapped.reason),
       raw: mapped.raw,
       name: this.domain.name,
       ...this.#shares,
@@ -305,11 +342,22 @@ export class DomainEntry {
     return this.state === domainStates.shutoff && (this.reason === reasons.shutoffSaved || this.#saved === true);
   }
 
+  /** Its state and reason are those of a move, on whichever side. */
+  #tellsMove(): boolean {
+    return this.isPausedByMove || this.#runs(reasons.runningPostcopy);
+  }
+
+  /** Only its job tells what its state means, and that is not known. */
+  #needsJob(): boolean {
+    return (this.#tellsMove() || this.#isPaused(reasons.pausedStartingUp)) && !this.#explained;
+  }
+
   #isAfterMove(): boolean {
     return this.#runs(reasons.runningMigrated);
   }
 
   #endMove(): void {
+    this.#explained = false;
     this.job = undefined;
     this.#arriving = false;
   }

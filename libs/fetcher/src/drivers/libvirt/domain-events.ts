@@ -12,8 +12,9 @@ import type { JobReader } from './job-reader.ts';
 type Event<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
 
 const rereadTimeoutMs = 2_000;
-/** virDomainEventStartedDetailType, virDomainEventStoppedDetailType, virDomainEventUndefinedDetailType: some. */
+/** virDomainEventStartedDetailType, virDomainEventResumedDetailType, virDomainEventStoppedDetailType, virDomainEventUndefinedDetailType: some. */
 const startedMigrated = 1;
+const resumedMigrated = 1;
 const startedFromSave = 2;
 const stoppedMigrated = 3;
 const undefinedRemoved = 0;
@@ -28,6 +29,7 @@ export interface DomainEventParts {
   readonly offer: (hint: Hint) => void;
   /** A connection was made. */
   readonly connected: () => void;
+  readonly disconnected: () => void;
 }
 
 /**
@@ -49,6 +51,7 @@ export class DomainEvents implements EventHandler {
         this.#connected();
         return;
       case 'disconnected':
+        this.#parts.disconnected();
         this.#poll('the connection to libvirtd was lost');
         return;
       case 'lost':
@@ -64,6 +67,7 @@ export class DomainEvents implements EventHandler {
 
   async #domainEvent(event: Exclude<SessionEvent, Event<'connected'> | Event<'disconnected'>>): Promise<void> {
     const entry = this.#parts.table.get(event.domain.uuid);
+    if (event.type === 'lifecycle' && arrives(event)) this.#parts.table.arrived(event.domain.uuid);
     if (entry === undefined) {
       this.#poll('a domain nobody has listed yet');
       return;
@@ -124,9 +128,10 @@ export class DomainEvents implements EventHandler {
   async #reread(entry: DomainEntry, stopped = false): Promise<void> {
     try {
       const connection = await this.#context.session.connection();
+      const askedMs = this.#context.clock.now();
       const call = { timeoutMs: rereadTimeoutMs, signal: this.#context.signal };
       const { state, reason } = await connection.domainState(entry.domain, call);
-      entry.read(state, reason);
+      entry.readAsked(askedMs, state, reason);
       if (entry.mayBeMoving) void this.#tellMoving(entry);
       else this.#context.tell(entry);
     } catch (error) {
@@ -191,4 +196,9 @@ export class DomainEvents implements EventHandler {
   #poll(reason: string): void {
     this.#parts.offer({ kind: 'poll', reason });
   }
+}
+
+function arrives({ event, detail }: Event<'lifecycle'>): boolean {
+  if (event === lifecycleEvents.started) return detail === startedMigrated;
+  return event === lifecycleEvents.resumed && detail === resumedMigrated;
 }

@@ -56,10 +56,7 @@ export class DomainTable {
         unreadable.push(uuid);
         continue;
       }
-      const entry = this.#entryOf(domain);
-      entry.read(state, reason);
-      this.#return(entry);
-      present.push(entry);
+      present.push(this.#read(domain, { askedMs, state, reason }));
     }
     for (const entry of this.#entries.values())
       if (!seen.has(entry.domain.uuid)) this.#depart(entry, nowMs, entry.isDownHere);
@@ -73,22 +70,28 @@ export class DomainTable {
     this.#depart(entry, nowMs, entry.isDownHere || entry.stoppedByEvent);
   }
 
-  #entryOf(domain: Domain): DomainEntry {
-    const known = this.#entries.get(domain.uuid);
-    if (known !== undefined) {
-      known.identify(domain);
-      return known;
-    }
-    const entry = new DomainEntry(domain);
-    this.#entries.set(domain.uuid, entry);
-    this.#begin(entry);
+  /** libvirt said that the domain comes, or came, from another host: it is the one that was undefined here (T1). */
+  arrived(uuid: string): void {
+    this.#departed.delete(uuid);
+    const entry = this.#entries.get(uuid);
+    if (entry !== undefined) entry.returned = false;
+  }
+
+  #read(domain: Domain, reading: { readonly askedMs: number; readonly state: number; readonly reason: number }): DomainEntry {
+    const { askedMs, state, reason } = reading;
+    const entry = this.#entries.get(domain.uuid) ?? this.#newEntry(domain);
+    if (askedMs >= entry.stateAskedMs) entry.identify(domain); // else an event was looked into meanwhile
+    entry.readAsked(askedMs, state, reason);
     return entry;
   }
 
-  /** T1 */
-  #return(entry: DomainEntry): void {
-    if (!this.#departed.delete(entry.domain.uuid)) return;
-    if (!entry.hasArrived && !entry.mayBeMoving) entry.recreated = true;
+  #newEntry(domain: Domain): DomainEntry {
+    const entry = new DomainEntry(domain);
+    this.#entries.set(domain.uuid, entry);
+    this.#begin(entry);
+    // T1: whether it arrived is decided when its row goes out; until then nobody may know.
+    entry.returned = this.#departed.delete(domain.uuid);
+    return entry;
   }
 
   /** @param wasDown whether its coming back would be another domain's (T1) */

@@ -55,6 +55,9 @@ export class LibvirtFetcher implements HostFetcher {
   readonly #hints = new HintChannel();
   readonly #listings: Listings;
   readonly #events: EventReader;
+  /** A listing told whose connection this is; until then no row may go out without an identity (I2). */
+  #identityKnown = false;
+  #connectionEra = 0;
 
   constructor(options: LibvirtFetcherOptions) {
     const { url, clock, random } = options;
@@ -77,14 +80,17 @@ export class LibvirtFetcher implements HostFetcher {
 
   async runtimeStats(options: FetchOptions): Promise<RuntimeStats> {
     return this.#call('listing domains', options, async (call) => {
+      const era = this.#connectionEra;
       const connection = await this.#session.connection();
       const [identity, listed] = await Promise.all([
         this.#facts.identity(connection),
         this.#listings.list(connection, call),
       ]);
       await this.#listings.complete(listed.present);
-      const rows = this.#listings.rows(listed.present);
-      return { ...identity, rev: 0, complete: true, rows, left: [], agrees: true, unreadable: listed.unreadable };
+      const { rows, withheld } = this.#listings.rows(listed.present);
+      const unreadable = [...listed.unreadable, ...withheld];
+      if (era === this.#connectionEra) this.#identityKnown = true;
+      return { ...identity, rev: 0, complete: true, rows, left: [], agrees: true, unreadable };
     });
   }
 
@@ -164,19 +170,35 @@ export class LibvirtFetcher implements HostFetcher {
       jobs,
       after: (delayMs, event) => this.#events.after(delayMs, event),
       offer: (hint) => this.#hints.offer(hint),
-      connected: () =>
+      disconnected: () => this.#forgetIdentity(),
+      connected: () => {
+        this.#forgetIdentity();
         void this.#session.connection().then(
           (connection) => this.#facts.begin(connection),
           () => {},
-        ),
+        );
+      },
     });
+  }
+
+  #forgetIdentity(): void {
+    this.#identityKnown = false;
+    this.#connectionEra++;
   }
 
   /** A re-creation is told by a listing: the first row of the new domain must be the one that says so (M8). */
   #tell(entry: DomainEntry): void {
     if (this.#listings.table.get(entry.domain.uuid) !== entry) return; // another has its name by now
-    if (entry.recreated) this.#hints.offer({ kind: 'poll', reason: 'a domain was defined anew' });
-    else this.#hints.offer({ kind: 'rows', rows: this.#listings.rows([entry]) });
+    if (!this.#identityKnown) {
+      this.#hints.offer({ kind: 'poll', reason: 'nobody knows yet whose connection this is' });
+      return;
+    }
+    if (!entry.awaitsJob && entry.recreated) {
+      this.#hints.offer({ kind: 'poll', reason: 'a domain was defined anew' });
+      return;
+    }
+    const { rows } = this.#listings.rows([entry]);
+    if (rows.length > 0) this.#hints.offer({ kind: 'rows', rows });
   }
 
   async #call<T>(what: string, options: FetchOptions, work: (call: Call) => Promise<T>): Promise<T> {

@@ -43,7 +43,8 @@ const cpuTimeoutMs = 10_000;
  *     (the statistics group for it does, since libvirt 8.10) and costs libvirtd 0.05 ms.
  * L2. Beside listings, never waited for: definitions when they may have changed; guest agents every 15 s; a question to
  *     every QEMU every 15 s; jobs every 15 s. Their parts say what bounds them.
- * L3. A state that only a job explains waits for it, {@link detailsTimeoutMs} at most.
+ * L3. A state that only a job explains waits for it, {@link detailsTimeoutMs} at most. A VM whose job is not known then
+ *     is in no row, as one that could not be read (I2); it is told as soon as the job is known.
  */
 export class Listings {
   readonly table: DomainTable;
@@ -113,14 +114,21 @@ export class Listings {
     this.#diskErrors.round(present);
   }
 
-  /** Rows as they are now. A re-creation is in them once. */
-  rows(entries: readonly DomainEntry[]): readonly RuntimeRow[] {
+  /** Rows as they are now, without those that wait for a job (L3). A re-creation is in them once. */
+  rows(entries: readonly DomainEntry[]): { readonly rows: readonly RuntimeRow[]; readonly withheld: readonly string[] } {
     const nowMs = this.#context.clock.now();
-    return entries.map((entry) => {
-      const row = entry.row(nowMs);
-      entry.recreated = false;
-      return row;
-    });
+    const rows: RuntimeRow[] = [];
+    const withheld: string[] = [];
+    for (const entry of entries) {
+      entry.withheld = entry.awaitsJob;
+      if (entry.withheld) {
+        withheld.push(entry.domain.uuid);
+        continue;
+      }
+      rows.push(entry.row(nowMs));
+      entry.returned = false;
+    }
+    return { rows, withheld };
   }
 
   /** L1. Never rejects: without it a row has the shares it had. */
