@@ -211,13 +211,19 @@ class HostBehaviour implements Behaviour<HostMessage> {
   #pollFailed(error: unknown): void {
     this.#polling = false;
     this.#deps.counters.pollFailures++;
-    if (this.#health.failures === 0) {
-      // Once an outage, for whoever set the host up: the fleet is told only after the grace.
-      this.#deps.logger.warn({ host: this.#args.host.id, err: error }, 'the host does not answer; it is asked again');
-    }
-    this.#unobservable(failureReason(error));
+    const reason = failureReason(error);
+    if (this.#health.failures === 0) this.#logOutage(reason, error);
+    this.#unobservable(reason);
     this.#scheduleNextPoll();
     this.#telling.pump();
+  }
+
+  /** Once an outage, for whoever set the host up: the fleet is told only after the grace. */
+  #logOutage(reason: string, error: unknown): void {
+    const about = { host: this.#args.host.id, reason };
+    if (VedetteError.is(error)) {
+      this.#deps.logger.warn({ ...about, action: error.action }, 'the host does not answer; it is asked again');
+    } else this.#deps.logger.error({ ...about, err: error }, 'the host could not be asked; it is asked again');
   }
 
   /** The host could not be seen: its reachability may change, no register does (I2). */
