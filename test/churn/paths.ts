@@ -206,17 +206,18 @@ function excuseOf(
   patience: Patience,
 ): Allowance | undefined {
   const { deed, leftMs, word, patienceMs } = of;
+  // A guest that was reset reads as running only after the hold.
+  const sinceMs = deed.name === 'reset' && word === 'running' ? deed.endedMs + rebootHoldMs : deed.endedMs;
   if (word === 'not_responding' && leftMs - deed.endedMs < patienceMs) return 'short_hang';
   if (word === 'gone' && leftMs - deed.endedMs < patience.confirmMs) return 'unconfirmed';
   if (isUnseenRecreation(deed, troubles, patience)) return 'same_guest';
   const hiddenBy = troubles.find(
-    (trouble) =>
-      deed.endedMs >= trouble.fromMs - patience.coalescedMs && leftMs <= trouble.untilMs + patience.recoveryMs,
+    (trouble) => sinceMs >= trouble.fromMs - patience.coalescedMs && leftMs <= trouble.untilMs + patience.recoveryMs,
   );
   if (hiddenBy !== undefined) return 'unwatched';
   if (word === 'rebooting' && troubleAt(troubles, deed.beganMs - patience.recoveryMs, deed.endedMs) !== undefined)
     return 'unwatched';
-  return leftMs - deed.endedMs < patience.coalescedMs ? 'coalesced' : undefined;
+  return leftMs - sinceMs < patience.coalescedMs ? 'coalesced' : undefined;
 }
 
 /**

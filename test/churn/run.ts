@@ -209,6 +209,8 @@ class Run {
       this.#deeds.push(deed);
       this.#tally.deed(deed);
       this.#options.journal.deed(deed);
+      // Another end of libvirtd before anybody has looked would leave no trace of why the guest is off.
+      if (name === 'kill_unseen') await this.#clock.sleep(lookedAtMs);
     } finally {
       for (const gate of inOrder) gate.leave();
     }
@@ -229,6 +231,9 @@ class Run {
     this.#options.journal.trouble(trouble);
   }
 }
+
+/** A libvirtd that was started again is connected to and listed by then: a backoff and a poll. */
+const lookedAtMs = 6_000;
 
 /** Some deeds follow at once, most after a moment, some only when all has settled. */
 function pauseOf(chance: Chance): number {

@@ -126,6 +126,39 @@ describe('states that no reading tells', () => {
   });
 });
 
+describe('a guest that was paused when it was saved: libvirt calls it "paused (migrating)" once it is restored', () => {
+  beforeEach(() => {
+    entry.read(...saved);
+    entry.beginRestoring();
+    entry.read(3, 11);
+  });
+
+  it('S6: is paused when libvirt says that it is restored', () => {
+    entry.endRestoring();
+    entry.read(...pausedByMove);
+    expect([stateOf(), entry.awaitsJob]).toEqual(['paused', false]);
+    entry.read(...running);
+    expect(stateOf()).toBe('running');
+    entry.read(...pausedByMove);
+    expect(entry.awaitsJob, 'it ran since: this pause may be a move').toBe(true);
+  });
+
+  it('S6: is restoring until two answers in a row say that it has no job, where the event was missed', () => {
+    entry.read(...pausedByMove);
+    entry.moves(undefined);
+    expect(stateOf()).toBe('restoring');
+    entry.moves(undefined);
+    expect(stateOf()).toBe('paused');
+  });
+
+  it('M1: one that then moves away is migrating', () => {
+    entry.endRestoring();
+    entry.read(...pausedByMove);
+    entry.moves('outgoing');
+    expect(stateOf()).toBe('migrating_out');
+  });
+});
+
 describe('addresses (S3)', () => {
   const card = (...addresses: readonly string[]): GuestInterface => ({
     name: 'eth0',

@@ -3,9 +3,9 @@ import type { Domain, DomainJobStats, LibvirtConnection, LibvirtSession } from '
 import { VedetteError } from '@vedette/runtime';
 import { SimulatedClock } from '@vedette/runtime/simulated-clock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DomainEntry } from '../../src/drivers/libvirt/domain-entry.ts';
+import type { DomainEntry } from '../../src/drivers/libvirt/domain-entry.ts';
 import type { DriverContext } from '../../src/drivers/libvirt/driver-context.ts';
-import { JobReader } from '../../src/drivers/libvirt/job-reader.ts';
+import type { JobReader } from '../../src/drivers/libvirt/job-reader.ts';
 import { Listings } from '../../src/drivers/libvirt/listings.ts';
 
 const domain: Domain = { name: 'guest', uuid: '0d1f6a7e-3a52-4cf4-a5ab-2cbb4f5c1b11', id: 7 };
@@ -106,18 +106,20 @@ async function settled(): Promise<void> {
   for (let turns = 0; turns < 20; turns++) await Promise.resolve();
 }
 
-
 describe('M1: first seen while it starts up or waits for its memory', () => {
-  it.each([startingUp, pausedByMove])('%j is in no row before its job is known, and is arriving then', async (...raw) => {
-    const entry = await list(raw);
-    const asked = jobs.readMoving([entry]);
-    await settled();
-    expect(shown(entry)).toBe('withheld');
-    await answer('in');
-    await asked;
-    expect(told, 'by a hint, since its row was left out').toEqual(['migrating_in']);
-    expect(entry.row(0).reason).toBe('migration');
-  });
+  it.each([startingUp, pausedByMove])(
+    '%j is in no row before its job is known, and is arriving then',
+    async (...raw) => {
+      const entry = await list(raw);
+      const asked = jobs.readMoving([entry]);
+      await settled();
+      expect(shown(entry)).toBe('withheld');
+      await answer('in');
+      await asked;
+      expect(told, 'by a hint, since its row was left out').toEqual(['migrating_in']);
+      expect(entry.row(0).reason).toBe('migration');
+    },
+  );
 
   it('a domain that simply starts holds the question, and reads starting', async () => {
     const entry = await list(startingUp);
@@ -164,7 +166,13 @@ describe('M1: first seen while it starts up or waits for its memory', () => {
 
   it('a known VM keeps what was told of it until the job is known, at each state of a move anew', async () => {
     expect(shown(await list(booted))).toBe('running');
-    const entry = await list(pausedByMove);
+    const entry = await list(startingUp);
+    expect(shown(entry)).toBe('withheld');
+    const starting = jobs.readMoving([entry]);
+    await settled();
+    await answer('unsupported');
+    await starting;
+    await list(pausedByMove);
     expect(shown(entry)).toBe('withheld');
     const asked = jobs.readMoving([entry]);
     await settled();
@@ -209,15 +217,39 @@ describe('a refusal counts only with a state read after it, of the same run', ()
     expect([shown(entry), entry.job]).toEqual(['running', undefined]);
   });
 
-  it.each([booted, paused])('%j: “not running” is no refusal: destroyed or saved, it is never arriving', async (...raw) => {
-    const entry = await list(raw);
-    entry.moves('outgoing');
-    const asked = jobs.readMoving([entry]);
+  it.each([booted, paused])(
+    '%j: “not running” is no refusal: destroyed or saved, it is never arriving',
+    async (...raw) => {
+      const entry = await list(raw);
+      entry.moves('outgoing');
+      const asked = jobs.readMoving([entry]);
+      await settled();
+      state = crashed;
+      await answer('not running');
+      await asked;
+      expect(shown(entry), 'told at once, not by the next listing').toBe('failed');
+    },
+  );
+
+  it('“not running” says nothing of one that is read as running after it: a QEMU that hangs and is being destroyed', async () => {
+    const entry = await list(booted);
+    const asked = jobs.read(entry);
     await settled();
-    state = crashed;
     await answer('not running');
     await asked;
-    expect(shown(entry), 'told at once, not by the next listing').toBe('failed');
+    expect([shown(entry), entry.job]).toEqual(['running', undefined]);
+  });
+
+  it('not when another run begins while that state is asked for', async () => {
+    const entry = await list(pausedByMove);
+    stateQuestions = [];
+    const asked = jobs.readMoving([entry]);
+    await settled();
+    await answer('in');
+    await list(booted, 8);
+    stateQuestions[0]?.resolve({ state: 3, reason: 2 });
+    await asked;
+    expect([shown(entry), entry.job]).toEqual(['running', undefined]);
   });
 
   it('a state that was asked for before a newer one was read does not bring back the past', async () => {

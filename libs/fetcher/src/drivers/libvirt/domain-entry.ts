@@ -29,6 +29,9 @@ const reasons = {
   shutoffSaved: 5,
 } as const;
 
+/** Answers, one a listing, that a guest paused as if by a move has no job: between a move and its end one can be so. */
+const idleAnswersMin = 2;
+
 /** What is known of a QEMU's monitor: a `suspect` has been asked and has not answered yet. */
 export type MonitorHealth = 'answers' | 'suspect' | 'silent';
 
@@ -85,6 +88,10 @@ export class DomainEntry {
   #arriving = false;
   /** What its job is, or is not, is known for the state it was last read in. */
   #explained = false;
+  /** Answers in a row that it has no job, in the state it is in. */
+  #idleAnswers = 0;
+  /** It was restored, and has not run since. */
+  #restored = false;
   #agent: AgentReport | undefined;
   #leases: readonly GuestInterface[] | undefined;
   #neighbours: readonly NeighbourReport[] | undefined;
@@ -153,7 +160,8 @@ export class DomainEntry {
 
   /** D5: nothing can be said of it before its job is known. */
   get awaitsJob(): boolean {
-    return this.job === undefined && !this.#arriving && !this.restoring && this.#needsJob();
+    if (this.job !== undefined || this.#arriving || this.restoring || this.#isPausedInPlace) return false;
+    return this.#needsJob();
   }
 
   /** Removed and defined anew under its UUID, and not told yet (M8); not to be asked while it {@link awaitsJob}. */
@@ -199,12 +207,18 @@ export class DomainEntry {
     const isNews = state !== this.state || reason !== this.reason;
     this.state = state;
     this.reason = reason;
-    if (isNews) this.#explained = false;
+    if (isNews) {
+      this.#explained = false;
+      this.#idleAnswers = 0;
+    }
     this.stoppedByEvent = false;
     if (!this.isForgotten) this.#saved = undefined;
     // What was saved comes back by being restored, whatever its state says meanwhile.
     if (wasSaved && this.isActive) this.restoring = true;
-    if (!this.isActive || this.isRunning) this.restoring = false;
+    if (!this.isActive || this.isRunning) {
+      this.restoring = false;
+      this.#restored = false;
+    }
     if (wasActive && !this.isActive) this.#endRun();
     if (!this.isActive) this.conditions.clear('nic');
     // These reasons stay while it runs on: they say nothing of a move that has begun since.
@@ -222,10 +236,18 @@ export class DomainEntry {
    */
   moves(job: MigrationJob | undefined): void {
     this.#explained = true;
+    this.#idleAnswers = job === undefined ? this.#idleAnswers + 1 : 0;
+    if (this.#isPausedInPlace) this.restoring = false;
     if (job === undefined && this.isPausedByMove && (this.job === 'incoming' || this.#arriving)) return;
     const isOver = job === 'incoming' && this.#isAfterMove();
     this.job = this.isActive && !isOver ? job : undefined;
     if (job !== 'incoming' || isOver) this.#arriving = false;
+  }
+
+  /** libvirt says that it is restored, and stays paused. */
+  endRestoring(): void {
+    this.restoring = false;
+    this.#restored = true;
   }
 
   /** The job cannot be had, but it is no incoming one: what was known of it stands. */
@@ -315,6 +337,7 @@ export class DomainEntry {
     }
     if (this.isForgotten && this.#saved === true) return { state: 'suspended', reason: 'saved' };
     if (this.restoring) return { state: 'restoring', reason: '' };
+    if (this.#isPausedInPlace) return { state: 'paused', reason: '' };
     if (state === 'running' && nowMs < this.rebootingUntilMs) return { state: 'rebooting', reason: '' };
     return undefined;
   }
@@ -336,6 +359,12 @@ export class DomainEntry {
     return [reasons.pausedMigration, reasons.pausedPostcopy, reasons.pausedPostcopyFailed].some((reason) =>
       this.#isPaused(reason),
     );
+  }
+
+  /** libvirt calls a guest "paused (migrating)" for ever that was paused when it was saved, once it is restored. */
+  get #isPausedInPlace(): boolean {
+    const isIdle = this.#restored || this.#idleAnswers >= idleAnswersMin;
+    return isIdle && this.job === undefined && this.#isPaused(reasons.pausedMigration);
   }
 
   get #isSaved(): boolean {

@@ -16,6 +16,8 @@ const rereadTimeoutMs = 2_000;
 const startedMigrated = 1;
 const resumedMigrated = 1;
 const startedFromSave = 2;
+/** virDomainEventSuspendedDetailType: paused, and restored as it had been. */
+const suspendedInPlace: readonly number[] = [0, 4];
 const stoppedMigrated = 3;
 const undefinedRemoved = 0;
 
@@ -121,6 +123,8 @@ export class DomainEvents implements EventHandler {
         this.#context.tell(entry);
       }
     }
+    if (event === lifecycleEvents.suspended && entry.restoring && suspendedInPlace.includes(detail))
+      entry.endRestoring();
     if (event === lifecycleEvents.defined) entry.definitionDueMs = 0;
     await this.#reread(entry, event === lifecycleEvents.stopped && detail !== stoppedMigrated);
   }

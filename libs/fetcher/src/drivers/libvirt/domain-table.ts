@@ -77,7 +77,10 @@ export class DomainTable {
     if (entry !== undefined) entry.returned = false;
   }
 
-  #read(domain: Domain, reading: { readonly askedMs: number; readonly state: number; readonly reason: number }): DomainEntry {
+  #read(
+    domain: Domain,
+    reading: { readonly askedMs: number; readonly state: number; readonly reason: number },
+  ): DomainEntry {
     const { askedMs, state, reason } = reading;
     const entry = this.#entries.get(domain.uuid) ?? this.#newEntry(domain);
     if (askedMs >= entry.stateAskedMs) entry.identify(domain); // else an event was looked into meanwhile

@@ -136,7 +136,7 @@ export class LibvirtFetcher implements HostFetcher {
   }
 
   async describe(options: FetchOptions): Promise<HostDescription> {
-    const { requiredPools = [], requiredNetworks = [] } = this.#options.url;
+    const { requiredPools, requiredNetworks } = this.#options.url;
     return this.#call('describing the host', options, async (call) => {
       const kvmDomains = this.#listings.entries().flatMap(({ domain, definition }) => {
         return definition?.info.kvmEnable === true ? [domain.name] : [];

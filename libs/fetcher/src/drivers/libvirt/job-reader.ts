@@ -73,10 +73,11 @@ export class JobReader {
     const connection = await this.#context.monitorConnection();
     const question = this.#ask(connection, entry);
     const answered = new AbortController();
-    const wasHeld = entry.awaitsJob ? this.#watch(connection, entry, answered.signal) : Promise.resolve(false);
+    const awaited = entry.awaitsJob;
+    const wasHeld = awaited ? this.#watch(connection, entry, answered.signal) : Promise.resolve(false);
     const answer = await question;
     answered.abort();
-    await this.#take(connection, entry, { id, answer });
+    await this.#take(connection, entry, { id, answer, awaited });
     if (await wasHeld) this.#context.tell(entry); // what was told meanwhile was not all
   }
 
@@ -112,7 +113,7 @@ export class JobReader {
   async #take(
     connection: LibvirtConnection,
     entry: DomainEntry,
-    { id, answer }: { readonly id: number; readonly answer: JobAnswer },
+    { id, answer, awaited }: { readonly id: number; readonly answer: JobAnswer; readonly awaited: boolean },
   ): Promise<void> {
     if (answer === 'unknown' || entry.domain.id !== id) return;
     if (answer === 'unsupported') {
@@ -120,7 +121,7 @@ export class JobReader {
       return;
     }
     // The state that was read may be older than this answer: a move that is over, or one that did not come about.
-    const inDoubt = answer === 'incoming' || answer === 'ended' || entry.isPausedByMove || entry.awaitsJob;
+    const inDoubt = answer === 'incoming' || answer === 'ended' || entry.isPausedByMove || awaited;
     if (inDoubt && answer !== 'outgoing') await this.#readState(connection, entry);
     if (entry.domain.id !== id || answer === 'ended') return;
     entry.moves(answer === 'none' ? undefined : answer);

@@ -115,7 +115,10 @@ export class Listings {
   }
 
   /** Rows as they are now, without those that wait for a job (L3). A re-creation is in them once. */
-  rows(entries: readonly DomainEntry[]): { readonly rows: readonly RuntimeRow[]; readonly withheld: readonly string[] } {
+  rows(entries: readonly DomainEntry[]): {
+    readonly rows: readonly RuntimeRow[];
+    readonly withheld: readonly string[];
+  } {
     const nowMs = this.#context.clock.now();
     const rows: RuntimeRow[] = [];
     const withheld: string[] = [];

@@ -1,0 +1,50 @@
+/** I2: nothing is told of VMs on a connection before a listing told whose host it leads to. */
+import { eventually } from '@vedette/testbed';
+import { libvirtAvailable, type PrivateLibvirt, startLibvirt } from '@vedette/testbed/libvirt';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { LONG, openFetcher, PATIENT } from './support/watching.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
+const available = libvirtAvailable();
+let libvirt: PrivateLibvirt;
+
+beforeAll(async () => {
+  if (available.ok) libvirt = await startLibvirt();
+}, 120_000);
+afterAll(async () => {
+  await libvirt?.stop();
+});
+beforeEach((ctx) => {
+  if (!available.ok) ctx.skip(available.reason);
+});
+
+it('I2: after a reconnection hints ask for a poll, and carry rows again only when a listing has told the identity', async () => {
+  await using fetcher = openFetcher(libvirt);
+  const { uuid } = await libvirt.startBiosGuest('guest');
+  await fetcher.runtimeStats(LONG);
+  const told: string[] = [];
+  const reading = new AbortController();
+  const read = (async () => {
+    for await (const hint of fetcher.hints({ signal: reading.signal })) {
+      if (hint.kind === 'poll') told.push(hint.reason);
+      else told.push(...hint.rows.filter(({ vm }) => vm === uuid).map(({ state }) => state));
+    }
+  })();
+  try {
+    await libvirt.virsh('suspend', 'guest');
+    await eventually(() => expect(told).toContain('paused'), PATIENT);
+    await libvirt.daemon.stop();
+    await libvirt.daemon.start();
+    await eventually(() => expect(told).toContain('connected'), PATIENT);
+    told.length = 0;
+    await libvirt.virsh('resume', 'guest');
+    await eventually(() => expect(told).toContain('nobody knows yet whose connection this is'), PATIENT);
+    expect(told).not.toContain('running');
+    await fetcher.runtimeStats(LONG);
+    await libvirt.virsh('suspend', 'guest');
+    await eventually(() => expect(told).toContain('paused'), PATIENT);
+  } finally {
+    reading.abort();
+    await read;
+  }
+});
