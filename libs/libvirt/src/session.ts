@@ -20,6 +20,8 @@ export interface SessionOptions extends Omit<ConnectOptions, 'signal'> {
 }
 
 const defaultBackoff = { initialMs: 250, maxMs: 10_000 };
+/** A connection that held for so many of the first waits was a good one. */
+const heldFactor = 8;
 
 /**
  * The least wait after we were not let in, or did not trust the host: no attempt can mend that, and who knocks too often
@@ -141,7 +143,8 @@ export class LibvirtSession implements AsyncDisposable {
       this.#tellOutage(error);
       const heldMs = this.#connectedAtMs === undefined ? 0 : clock.now() - this.#connectedAtMs;
       this.#connectedAtMs = undefined;
-      if (heldMs > waits.maxMs) backoff.reset(); // it held for a while: this is new trouble
+      // It served for a while: this is new trouble, such as a daemon that is restarted twice in a minute.
+      if (heldMs > waits.initialMs * heldFactor) backoff.reset();
       const waitMs = Math.max(backoff.nextDelayMs(), refusedCodes.includes(error.code) ? REFUSED_WAIT_MS : 0);
       await clock.sleep(waitMs, { signal }).catch(() => undefined); // aborted: seen below
       if (signal.aborted) break;

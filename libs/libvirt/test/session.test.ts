@@ -95,6 +95,19 @@ it('a libvirtd that accepts and hangs up at once is not asked in a loop', async 
   await session.close();
 });
 
+it('a libvirtd that is restarted again and again is found as soon as at the first time', async () => {
+  const libvirtd = new FakeLibvirtd();
+  const { clock, session } = start(libvirtd, { backoff: { initialMs: 100, maxMs: 60_000 } });
+  await clock.advance(1_000);
+  for (let restarts = 1; restarts <= 10; restarts++) {
+    libvirtd.peer.hangUp();
+    // oxlint-disable-next-line no-await-in-loop -- one restart after the other
+    await clock.advance(1_000);
+    expect(libvirtd.peers).toHaveLength(1 + restarts);
+  }
+  await session.close();
+});
+
 it('closing a session ends an attempt under way and leaves no timer', async () => {
   const libvirtd = new FakeLibvirtd();
   libvirtd.script = () => true;
