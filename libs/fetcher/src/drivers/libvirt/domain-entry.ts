@@ -1,10 +1,11 @@
 import { type Domain, type DomainInfo, domainStates, type GuestInterface } from '@vedette/libvirt';
-import { contentHash, isMigrating, libvirtState, type MigrationJob, stateClass } from '@vedette/model';
+import { isMigrating, libvirtState, type MigrationJob, stateClass } from '@vedette/model';
 import type { GuestDetails, RuntimeRow, Section } from '../../host-port.ts';
 import { ConditionSet } from './condition-set.ts';
 import { CpuRatio, type CpuShares, cpuTimesOfInfo } from './cpu-ratio.ts';
 import { type Definition, withPid } from './definition.ts';
-import { type AgentReport, mergeGuestDetails } from './guest-details.ts';
+import type { AgentReport } from './guest-details.ts';
+import { GuestKnowledge, type GuestStanding } from './guest-knowledge.ts';
 import type { NeighbourReport } from './neighbour-reports.ts';
 import type { ProcessFact } from './process-facts.ts';
 
@@ -42,9 +43,8 @@ export type MonitorHealth = 'answers' | 'suspect' | 'silent';
  *     laid over them, and a migration job decides where a state alone cannot tell. The raw state is always the one read.
  * D2. A domain that is shut off has no addresses, and that is known; one that is saved keeps what it had, also where
  *     libvirtd has forgotten that it is and only its saved memory tells.
- * D3. Once its guest agent has answered in this run, the agent's word about addresses stands until it answers again:
- *     an agent that is silent removes nothing. That a guest has lost all its addresses is believed when the agent says it
- *     twice, and never of a guest that is shutting down: its network goes before it does (S3).
+ * D3. What an agent says of a guest that is shutting down counts nothing: its network goes before it does (S3). The other
+ *     rules about what is told of a guest are {@link GuestKnowledge}'s.
  * D4. What belongs to a run of the domain (its number in libvirt) ends with that run, also when both its end and the
  *     next start were missed.
  * D5. Starting up, and each state of a move, is read on both sides of a move: no row tells it before the job is known.
@@ -92,11 +92,7 @@ export class DomainEntry {
   #idleAnswers = 0;
   /** It was restored, and has not run since. */
   #restored = false;
-  #agent: AgentReport | undefined;
-  #leases: readonly GuestInterface[] | undefined;
-  #neighbours: readonly NeighbourReport[] | undefined;
-  #lostAllOnce = false;
-  #guest: Section<GuestDetails> = unavailable;
+  readonly #guest = new GuestKnowledge();
   #definition: Definition | undefined;
   #process: ProcessFact | undefined;
   readonly #cpu = new CpuRatio();
@@ -144,7 +140,7 @@ export class DomainEntry {
 
   hasSave(saved: boolean): void {
     this.#saved = saved;
-    this.#refreshGuest();
+    this.#guest.stand(this.#standing());
   }
 
   /** Came, or is coming, from another host. */
@@ -170,7 +166,7 @@ export class DomainEntry {
   }
 
   get guest(): Section<GuestDetails> {
-    return this.#guest;
+    return this.#guest.section;
   }
 
   /** Takes in how libvirt names the domain now: its number tells one run from another (D4). */
@@ -227,7 +223,7 @@ export class DomainEntry {
     if (this.#isPaused(reasons.pausedIoError)) this.conditions.raise('io_error');
     if (this.#isPaused(reasons.pausedWatchdog)) this.conditions.raise('watchdog');
     if (wasPausedByFault && this.isRunning) this.conditions.clear('io_error');
-    this.#refreshGuest();
+    this.#guest.stand(this.#standing());
   }
 
   /**
@@ -271,37 +267,23 @@ export class DomainEntry {
     if (this.#definition !== undefined) this.define(this.#definition);
   }
 
-  /** What its network's DHCP server knows; an empty list says nothing about the guest. */
+  /** What its network's DHCP server knows. */
   leased(interfaces: readonly GuestInterface[]): void {
-    if (interfaces.length === 0 || !this.isActive) return;
-    this.#leases = interfaces;
-    this.#refreshGuest();
+    if (this.isActive) this.#guest.leased(interfaces);
   }
 
   /** What neighbour tables have said of it in this run. */
   get neighbours(): readonly NeighbourReport[] {
-    return this.#neighbours ?? [];
+    return this.#guest.neighbours;
   }
 
   neighboured(reports: readonly NeighbourReport[]): void {
-    if (!this.isActive || (this.#neighbours === undefined && reports.length === 0)) return;
-    this.#neighbours = reports;
-    this.#refreshGuest();
+    if (this.isActive) this.#guest.neighboured(reports);
   }
 
-  /** D3: the agent answered. `doubtful`: it says that all addresses are gone; it should be asked again soon. */
+  /** D3; see {@link GuestKnowledge.agentSaid}. */
   agentSaid(report: AgentReport): 'same' | 'changed' | 'doubtful' {
-    if (!this.isActive || this.isStopping) return 'same';
-    const before = this.#guest.hash;
-    const known = this.#guest.content?.addresses.length ?? 0;
-    const losesAll = known > 0 && mergeGuestDetails({ agent: report })?.addresses.length === 0;
-    const doubtful = losesAll && report.interfaces !== undefined && !this.#lostAllOnce;
-    this.#lostAllOnce = losesAll;
-    if (doubtful) return 'doubtful';
-    // One part may have failed: what it told of that before stands.
-    this.#agent = { ...report, interfaces: report.interfaces ?? this.#agent?.interfaces };
-    this.#refreshGuest();
-    return this.#guest.hash === before ? 'same' : 'changed';
+    return this.isActive && !this.isStopping ? this.#guest.agentSaid(report) : 'same';
   }
 
   row(nowMs: number): RuntimeRow {
@@ -320,7 +302,7 @@ export class DomainEntry {
           ? {}
           : { info: this.#definition.infoHash, config: this.#definition.configHash }),
         status: this.conditions.section.hash,
-        ...(this.#guest.observed === 'ok' ? { guest: this.#guest.hash } : {}),
+        ...(this.guest.observed === 'ok' ? { guest: this.guest.hash } : {}),
       },
       rev: 0,
       ...(this.isForgotten && this.#saved !== true ? { forgotten: true } : {}),
@@ -393,11 +375,8 @@ export class DomainEntry {
 
   /** D4 */
   #endRun(): void {
-    this.#agent = undefined;
-    this.#lostAllOnce = false;
+    this.#guest.endRun();
     this.agentFailures = 0;
-    this.#leases = undefined;
-    this.#neighbours = undefined;
     this.rebootingUntilMs = Number.NEGATIVE_INFINITY;
     this.monitor = 'answers';
     this.#endMove();
@@ -408,21 +387,9 @@ export class DomainEntry {
     if (this.#definition !== undefined) this.define(this.#definition);
   }
 
-  #refreshGuest(): void {
-    const content = this.#guestContent();
-    if (content === undefined) {
-      this.#guest = unavailable;
-      return;
-    }
-    const hash = contentHash(content);
-    if (hash !== this.#guest.hash || this.#guest.observed !== 'ok') this.#guest = { observed: 'ok', hash, content };
-  }
-
-  #guestContent(): GuestDetails | undefined {
-    if (!this.isActive) return this.#isSaved || (this.isForgotten && this.#saved === undefined) ? undefined : nothing;
-    return mergeGuestDetails({ agent: this.#agent, leases: this.#leases, neighbours: this.#neighbours });
+  /** D2 */
+  #standing(): GuestStanding {
+    if (this.isActive) return 'told';
+    return this.#isSaved || (this.isForgotten && this.#saved === undefined) ? 'kept' : 'none';
   }
 }
-
-const unavailable: Section<GuestDetails> = { observed: 'unavailable', hash: '' };
-const nothing: GuestDetails = { addresses: [], os: '', hostname: '', apps: [] };
