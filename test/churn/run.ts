@@ -2,7 +2,7 @@ import { RealClock } from '@vedette/runtime';
 import { disagreements } from './agreement.ts';
 import { type Chance, chanceOf } from './chance.ts';
 import { canBeDone, draw, perform } from './deeds.ts';
-import type { Deed, Heard, Placement, Round, Trouble } from './history.ts';
+import type { Deed, DeedName, Heard, Placement, Round, Trouble } from './history.ts';
 import type { Journal } from './journal.ts';
 import { Lab, type LabGuest, type LabHost } from './lab.ts';
 import { type Fault, judge, newMemory, type Verdict } from './oracle.ts';
@@ -209,8 +209,7 @@ class Run {
       this.#deeds.push(deed);
       this.#tally.deed(deed);
       this.#options.journal.deed(deed);
-      // Another end of libvirtd before anybody has looked would leave no trace of why the guest is off.
-      if (name === 'kill_unseen') await this.#clock.sleep(lookedAtMs);
+      await this.#clock.sleep(looksMs(name, guest.placement));
     } finally {
       for (const gate of inOrder) gate.leave();
     }
@@ -232,8 +231,15 @@ class Run {
   }
 }
 
-/** A libvirtd that was started again is connected to and listed by then: a backoff and a poll. */
-const lookedAtMs = 6_000;
+/**
+ * How long libvirtd must not be ended after a deed. Why a guest is off it forgets when it ends: a crash that nobody had
+ * the time to see is an ordinary stop from then on. One in sight is seen by its event; one while libvirtd was down by
+ * the listing after the reconnect, a backoff and a poll later.
+ */
+function looksMs(name: DeedName, after: Placement): number {
+  if (name === 'kill_unseen') return 6_000;
+  return Object.values(after).includes('failed') ? 1_000 : 0;
+}
 
 /** Some deeds follow at once, most after a moment, some only when all has settled. */
 function pauseOf(chance: Chance): number {
