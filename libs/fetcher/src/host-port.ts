@@ -64,6 +64,11 @@ export interface RuntimeRow {
    */
   readonly forgotten?: boolean;
   /**
+   * The VM's own process (QEMU) has not answered anything yet since this driver began to watch it, or since it hung: an
+   * active state says nothing against what is known of a VM that does not respond.
+   */
+  readonly unproved?: boolean;
+  /**
    * The source saw the VM removed and defined anew under its UUID since the row before: it is another VM that bears an
    * old name (M8). Said once; a move to another host and back is none.
    */

@@ -1,5 +1,5 @@
 import type { RuntimeRow, RuntimeStats } from '@vedette/fetcher';
-import { type ConditionsValue, stateClass, type VMState } from '@vedette/model';
+import { type ConditionsValue, isMigrating, stateClass, type VMState } from '@vedette/model';
 import type { Clock } from '@vedette/runtime';
 import type { MonitorCounters } from './counters.ts';
 import { newEntry, type Observation, seenState, type VMEntry } from './knowledge.ts';
@@ -113,6 +113,7 @@ export class Listings {
     if (row.hashes.status !== undefined) entry.listed.status = row.hashes.status;
     if (row.state === 'unknown') this.#counters.unmappedStates++;
     if (row.forgotten && !row.recreated && isKnownDown(entry)) return;
+    if (row.unproved && !row.recreated && isKnownSilent(entry, row.state)) return;
     this.#outbox.observeState(entry, row, observation);
   }
 
@@ -148,6 +149,11 @@ export class Listings {
 function isKnownDown(entry: VMEntry): boolean {
   const state = stateOf(entry);
   return state !== undefined && stateClass(state) === 'down';
+}
+
+/** Whether it is known not to respond, and nothing in the state now read says otherwise. */
+function isKnownSilent(entry: VMEntry, now: VMState): boolean {
+  return stateOf(entry) === 'not_responding' && stateClass(now) === 'active' && !isMigrating(now);
 }
 
 function stateOf(entry: VMEntry | undefined): VMState | undefined {

@@ -99,6 +99,28 @@ describe('rows of a listing', () => {
     expect(bench.told()).toEqual(['failed>stopped*']);
   });
 
+  it('I2: an active state says nothing against a VM known not to respond, as long as nothing of it has answered', () => {
+    const bench = new Bench();
+    bench.list(row('a', 'not_responding'));
+    bench.told();
+    bench.list(row('a', 'running', { unproved: true }));
+    bench.hint(row('a', 'paused', { unproved: true }));
+    expect(bench.told()).toEqual([]);
+    bench.list(row('a', 'running'));
+    expect(bench.told()).toEqual(['not_responding>running']);
+  });
+
+  it.each<VMState>(['failed', 'stopped', 'migrating_out'])(
+    '%s is told of one that does not respond all the same',
+    (state) => {
+      const bench = new Bench();
+      bench.list(row('a', 'not_responding'), row('b', 'paused'));
+      bench.told();
+      bench.list(row('a', state, { unproved: true }), row('b', 'running', { unproved: true }));
+      expect(bench.told().toSorted()).toEqual([`not_responding>${state}`, 'paused>running'].toSorted());
+    },
+  );
+
   it('keep their samples as plain numbers, and those of a VM that is down are unknown', () => {
     const bench = new Bench();
     bench.list(row('a', 'running', { cpuUser: 0.5, cpuSystem: 0.25, memoryPercent: 40, elapsedS: 30 }));

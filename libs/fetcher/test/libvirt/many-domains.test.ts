@@ -40,9 +40,13 @@ it('S4: a poll of 400 domains is one call for all states, one for each processor
   await using fetcher = driver.open({ id: 'many', url: urlOfMany() });
   const first = await fetcher.runtimeStats(LONG);
   expect(first.rows.length).toBe(domains);
+  // What is asked of each domain once, when it is first seen, is over.
   await eventually(async () => {
+    proxy.reset();
     const { rows } = await fetcher.runtimeStats(LONG);
     expect(rows.every(({ hashes }) => hashes.config !== undefined)).toBe(true);
+    expect(Object.keys(Object.fromEntries(proxy.counts)).toSorted()).toEqual(['info', 'stats']);
+    expect(proxy.counts.get('stats')).toBe(1);
   }, PATIENT);
   proxy.reset();
   const tookMs: number[] = [];

@@ -37,6 +37,11 @@ class FakeHost {
     this.#openSinceMs.delete(name);
   }
 
+  /** libvirtd is restarted: of a question that was open it knows nothing any more. */
+  forget(name: string): void {
+    this.#openSinceMs.delete(name);
+  }
+
   async #stats(domains: readonly Domain[], timeoutMs: number): Promise<readonly DomainStats[]> {
     this.asked.push(domains.map(({ name }) => name));
     const hung = domains.find(({ name }) => this.hungSinceMs.has(name) && !this.#openSinceMs.has(name));
@@ -116,6 +121,23 @@ it('S6: silence is found within 28 s of the hang, told once, and its end at the 
   await listFor(probe, 3_000);
   expect(stateOf('b')).toBe('running');
   expect(host.told).toEqual(['b not_responding', 'b running']);
+});
+
+it('trap 1: only an answer proves that it responds again: a libvirtd that was restarted knows of no open question', async () => {
+  const probe = host.probe();
+  const unproved = () => entries.filter((entry) => entry.row(0).unproved).map(({ domain }) => domain.name);
+  expect(unproved(), 'nobody has answered yet').toEqual(['a', 'b', 'c']);
+  await listFor(probe, 3_000);
+  expect(unproved()).toEqual([]);
+  host.hungSinceMs.set('b', 3_000);
+  await listFor(probe, 60_000);
+  expect(stateOf('b')).toBe('not_responding');
+  host.forget('b');
+  await listFor(probe, 3_000);
+  expect(unproved(), 'it still hangs').toEqual(['b']);
+  host.wake('b');
+  await listFor(probe, 60_000);
+  expect([unproved(), stateOf('b')]).toEqual([[], 'running']);
 });
 
 it('one that answers late, but within 10 s, is nothing to tell of', async () => {

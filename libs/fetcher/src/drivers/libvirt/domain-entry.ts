@@ -65,6 +65,8 @@ export class DomainEntry {
   monitorDueMs = 0;
   /** Its monitor has been looked at in this run of the driver: until then it may have hung for long. */
   monitorKnown = false;
+  /** Its monitor has answered since it was first seen, and since it was silent. */
+  monitorProved = false;
   /** Since when its monitor is not `answers`; monotonic ms. */
   suspectSinceMs = 0;
   agentDueMs = 0;
@@ -306,6 +308,7 @@ export class DomainEntry {
       },
       rev: 0,
       ...(this.isForgotten && this.#saved !== true ? { forgotten: true } : {}),
+      ...(this.isActive && !this.monitorProved ? { unproved: true } : {}),
       ...(this.recreated ? { recreated: true } : {}),
     };
   }

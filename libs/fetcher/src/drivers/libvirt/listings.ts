@@ -77,7 +77,6 @@ export class Listings {
       const nowMs = clock.now();
       const { uuid } = entry.domain;
       entry.agentDueMs = nowMs + phaseOf(uuid, agentIntervalMs / 5);
-      entry.monitorDueMs = nowMs + phaseOf(uuid, intervalMs);
       entry.jobDueMs = nowMs + phaseOf(uuid, intervalMs, 1);
     });
   }

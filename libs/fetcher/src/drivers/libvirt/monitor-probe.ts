@@ -22,13 +22,14 @@ const checkTimeoutMs = 2_000;
  * Finds QEMUs whose monitor does not answer (not_responding), and finds them again when it does.
  *
  * P1. A question that a hung QEMU would hold (the cheapest there is: the dirty rate, one command each) goes to every
- *     active domain once an interval, spread over it, many in one call, on the connection for such calls and never
+ *     active domain when it is first seen and then once an interval, many in one call, on the connection for such calls and never
  *     waiting for a job. It is given up at half of `silentAfterMs`.
  * P2. Who did not answer is looked at without touching QEMU: libvirtd itself tells since when a monitor owes an answer
  *     (virDomainGetControlInfo), also to questions of other clients. From `silentAfterMs` on it is silent. Detection
  *     takes at most the interval and that, and the time to the next listing; here 15 + 10 + 3 s.
  * P3. A domain that is suspect or silent is asked nothing more: there is never more than one open question of ours per
- *     domain. Its control info is read at every listing instead, and once that is well it answers again.
+ *     domain. Its control info is read at every listing instead, and once that is well it is asked again; its answer
+ *     proves that it responds, and until then no row says so (`unproved`). The same holds for one just met.
  * P4. Those that were in one call with a hung one are asked again at the next listing, without it (facts, trap 1).
  * P5. A domain is looked at (P2) before it is listed for the first time: it may have hung while nobody watched.
  * P6. A job of libvirt's own (migration, save, dump) is no silence, however long it takes.
@@ -51,7 +52,10 @@ export class MonitorProbe {
 
   /** Begins what is due; called at every listing, never waits. */
   round(entries: readonly DomainEntry[]): void {
-    if (!this.#supported) return;
+    if (!this.#supported) {
+      for (const entry of entries) entry.monitorProved = true; // nobody will ever know more
+      return;
+    }
     const nowMs = this.#context.clock.now();
     const active = entries.filter((entry) => entry.isActive);
     const doubted = active.filter(({ monitor }) => monitor !== 'answers');
@@ -74,6 +78,7 @@ export class MonitorProbe {
     try {
       const answered = await this.#answering(due.map(({ domain }) => domain));
       const owing = due.filter(({ domain }) => answered?.has(domain.uuid) !== true);
+      for (const entry of due) if (answered?.has(entry.domain.uuid) === true) entry.monitorProved = true;
       await this.check(owing);
       if (answered === undefined) {
         for (const entry of owing) entry.monitorDueMs = 0; // P4
@@ -139,7 +144,9 @@ export class MonitorProbe {
     const owes = info.state === 'occupied' || info.state === 'error';
     if (!owes) {
       entry.monitor = 'answers';
-      if (before !== 'answers') entry.monitorDueMs = 0; // proved by its next answer
+      if (before !== 'answers') entry.monitorDueMs = 0;
+      // A libvirtd that was restarted knows nothing of a question that its former run had open: only an answer proves.
+      if (before === 'silent') entry.monitorProved = false;
     } else {
       if (before === 'answers') entry.suspectSinceMs = nowMs;
       // libvirtd says of an error that it is, not since when; and an error can pass in a moment.
