@@ -50,9 +50,12 @@ export type TroubleName =
   | 'monitor_restart'
   | 'monitor_crash';
 
-/** A span in which a host could not be watched; the monitor's own troubles are of every host. */
+/**
+ * A span in which a host could not be watched; the monitor's own troubles are of every host. A `stall` nobody made: the
+ * process that watches, which is that of the churn, did not run.
+ */
 export interface Trouble {
-  readonly name: TroubleName | 'kill_unseen';
+  readonly name: TroubleName | 'kill_unseen' | 'stall';
   readonly hosts: readonly string[];
   readonly fromMs: number;
   readonly untilMs: number;

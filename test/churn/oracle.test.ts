@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { AnyEvent, Deed, DeedName, Heard, Placement, Round, Trouble } from './history.ts';
 import { stateOfWords } from './lab.ts';
 import { judge, newMemory } from './oracle.ts';
+import { defaultPatience } from './paths.ts';
 
 const vm = '00000000-0000-4000-8000-000000000001';
 const hosts = ['kvm1', 'kvm2'];
@@ -270,6 +271,16 @@ describe('the oracle of the churn', () => {
     expect(allowed.get('unwatched')).toBe(2);
     expect(hidden([{ ...trouble, hosts: ['kvm2'] }]).faults.map(({ level }) => level)).toContain('kvm1');
     expect(hidden([{ ...trouble, untilMs: 9_800, fromMs: 9_500 }]).faults.length).toBeGreaterThan(2);
+  });
+
+  it('excuses an end of a hang that was over before QEMU could be asked, and none that lasted', () => {
+    const told = new Story({ kvm1: 'not_responding' })
+      .does('unhang', 'kvm1', { kvm1: 'running' })
+      .does('suspend', 'kvm1', { kvm1: 'paused' }, ['kvm1', 'paused'], ['fleet', 'paused@kvm1']);
+    const judged = (provedMs: number) => judge(told.round(), newMemory(), { ...defaultPatience, provedMs });
+    expect(judged(8_000).faults.map(({ kind, level }) => `${kind} ${level}`)).toEqual(['missed kvm1', 'missed fleet']);
+    expect(judged(10_000).faults).toEqual([]);
+    expect(judged(10_000).allowed.get('unproved')).toBe(2);
   });
 
   it('reads the words of virsh by itself, and refuses those it does not know', () => {

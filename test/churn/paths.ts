@@ -13,7 +13,9 @@ export interface Patience {
   readonly dueMs: number;
   /** The same for `not_responding`, which is found by a question that is not answered. */
   readonly hangDueMs: number;
-  /** The same for `gone`, which every host of the realm must confirm first. */
+  /** That a QEMU that hung runs again is told when it has answered: it is asked at a listing, and told at the next. */
+  readonly provedMs: number;
+  /** `dueMs` for `gone`, which every host of the realm must confirm first. */
   readonly goneDueMs: number;
   /** An absence shorter than this may end before every host has confirmed it. */
   readonly confirmMs: number;
@@ -26,6 +28,7 @@ export interface Patience {
 export const defaultPatience: Patience = {
   dueMs: 10_000,
   hangDueMs: 33_000,
+  provedMs: 8_000,
   goneDueMs: 20_000,
   confirmMs: 5_000,
   coalescedMs: 1_000,
@@ -39,6 +42,7 @@ export const allowances = {
   same_state: 'the state is as it was told, with another reason, or of another guest under the same UUID',
   unconfirmed: 'the guest was back before every host could confirm that it had gone',
   same_guest: 'the guest came back where nobody can tell a new one from the former: elsewhere, transient, or unseen',
+  unproved: 'QEMU went on after a hang, and the next deed began before it could be asked',
   short_hang: 'QEMU went on before the time in which a hang must be found was over',
 } as const;
 export type Allowance = keyof typeof allowances;
@@ -209,6 +213,7 @@ function excuseOf(
   // A guest that was reset reads as running only after the hold.
   const sinceMs = deed.name === 'reset' && word === 'running' ? deed.endedMs + rebootHoldMs : deed.endedMs;
   if (word === 'not_responding' && leftMs - deed.endedMs < patienceMs) return 'short_hang';
+  if (deed.name === 'unhang' && leftMs - deed.endedMs < patience.provedMs) return 'unproved';
   if (word === 'gone' && leftMs - deed.endedMs < patience.confirmMs) return 'unconfirmed';
   if (isUnseenRecreation(deed, troubles, patience)) return 'same_guest';
   const hiddenBy = troubles.find(

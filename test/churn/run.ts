@@ -31,6 +31,8 @@ export interface ChurnOptions {
 const silenceMs = 7_000;
 const agreementTimeoutMs = 45_000;
 const progressMs = 5_000;
+/** This process did not run for longer than that: it watched nothing meanwhile. */
+const stallMs = 500;
 
 /** Churns real guests until the time is over, in rounds that are judged one by one. */
 export async function churn(options: ChurnOptions): Promise<Tally> {
@@ -71,6 +73,7 @@ class Run {
   async toTheEnd(): Promise<Tally> {
     const beganMs = this.#clock.now();
     const progress = setInterval(() => this.#options.onProgress(this.#tally, this.#clock.now() - beganMs), progressMs);
+    const stalls = this.#watchStalls();
     try {
       await this.#agreement();
       await this.#clock.sleep(silenceMs);
@@ -79,6 +82,7 @@ class Run {
       while (this.#clock.now() < endMs) await this.#round(Math.min(endMs, this.#clock.now() + this.#options.roundMs));
     } finally {
       clearInterval(progress);
+      clearInterval(stalls);
     }
     this.#tally.elapsedMs = this.#clock.now() - beganMs;
     return this.#tally;
@@ -222,6 +226,17 @@ class Run {
       if (this.#clock.now() >= untilMs) return;
       this.#trouble(await makeTrouble(this.#lab, this.#spine, chance));
     }
+  }
+
+  #watchStalls(): NodeJS.Timeout {
+    const everyMs = 100;
+    const hosts = this.#lab.hosts.map(({ id }) => id);
+    let fromMs = this.#clock.now();
+    return setInterval(() => {
+      const untilMs = this.#clock.now();
+      if (untilMs - fromMs > stallMs + everyMs) this.#trouble({ name: 'stall', hosts, fromMs, untilMs });
+      fromMs = untilMs;
+    }, everyMs);
   }
 
   #trouble(trouble: Trouble): void {

@@ -62,7 +62,7 @@ export class Spine implements AsyncDisposable {
         spine.heard.push({ ...event, heardMs: spine.clock.now() });
       },
     });
-    await spine.store.registerHosts(hosts.map(({ id, realm, url }) => ({ id, name: id, realm, url })));
+    await spine.register(...hosts.map(({ id }) => id));
     await spine.#updater.start({ signal: new AbortController().signal });
     await spine.startMonitor();
     return spine;
@@ -78,6 +78,12 @@ export class Spine implements AsyncDisposable {
     const found = this.#hosts.find(({ id }) => id === host);
     if (found === undefined) throw new Error(`${host} is none of the hosts`);
     await this.#monitor.addHost({ id: found.id, realm: found.realm, url: found.url });
+  }
+
+  /** Hosts are of the fleet from now on, also those that were removed. */
+  register(...ids: readonly string[]): Promise<void> {
+    const named = this.#hosts.filter(({ id }) => ids.includes(id));
+    return this.store.registerHosts(named.map(({ id, realm, url }) => ({ id, name: id, realm, url })));
   }
 
   /** From now on nobody looks at this host, which remains one of the fleet. */
