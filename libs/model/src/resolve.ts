@@ -9,8 +9,9 @@ import { compareVersions, zeroVersion } from './versions.ts';
  *
  * R1. A provider decides only for a VM that no hypervisor ever had; else it is shown beside, and its complete listing
  *     without the VM says more where nobody else can (R5, R7).
- * R2. An observable active sighting wins; migrating ones yield; while all migrate the source is shown; else the
- *     highest term.
+ * R2. An observable active sighting wins. What arrives yields to others; what leaves yields to a higher term, the
+ *     destination's: a lower one is of a host that has not told yet that the VM left it before. While all that are left
+ *     migrate the source is shown; else the highest term.
  * R3. Two observable, active, non-migrating sightings that both outlived a mark cast after both are a split brain.
  * R4. Active only where nobody can look: unknown, unless a down sighting has a higher term.
  * R5. Else the highest term. Moved away with no destination seen: unknown until somebody says more.
@@ -127,13 +128,18 @@ function removed(sighting: Sighting, context: ResolveContext): boolean {
 /** R2, R3 */
 function resolveActive({ hypervisors, context }: Known): Resolution | undefined {
   const active = hypervisors.filter((sighting) => isActive(stateOf(sighting)) && observable(sighting, context));
-  const settledOnes = active.filter((sighting) => !isMigrating(stateOf(sighting)));
+  const leaving = active.find((sighting) => stateOf(sighting) === 'migrating_out');
+  const settledOnes = active.filter((sighting) => !isMigrating(stateOf(sighting)) && isLater(sighting, leaving));
   const first = settledOnes[0];
   if (first === undefined) {
-    const shown = active.find((sighting) => stateOf(sighting) === 'migrating_out') ?? active[0];
+    const shown = leaving ?? active[0];
     return shown === undefined ? undefined : settled(shown);
   }
   return settled(first, settledOnes.length === 1 ? {} : splitBrain(settledOnes, context));
+}
+
+function isLater(sighting: Sighting, leaving: Sighting | undefined): boolean {
+  return leaving === undefined || sighting.term > leaving.term || isUnordered(sighting);
 }
 
 /** R3: confirmed pair by pair, so that a third sighting takes nothing back of what two others have proved. */

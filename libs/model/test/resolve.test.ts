@@ -82,12 +82,21 @@ describe('resolve', () => {
       expect(resolved(seen, world)).toMatchObject({ state: 'paused', decides: 'h2' });
     });
 
-    it('of several, migrating ones yield', () => {
+    it('of several, what arrives yields, and what leaves yields to a higher term', () => {
       const world = { h1: view(), h2: view() };
-      for (const moving of ['migrating_in', 'migrating_out'] as const) {
-        const seen = [sighting('h1', moving, { term: 9 }), sighting('h2', 'running', { term: 1 })];
+      for (const [moving, term] of [
+        ['migrating_in', 9],
+        ['migrating_out', 1],
+      ] as const) {
+        const seen = [sighting('h1', moving, { term }), sighting('h2', 'running', { term: 2 })];
         expect(resolved(seen, world)).toMatchObject({ state: 'running', decides: 'h2', contested: false });
       }
+    });
+
+    it('M1: what leaves does not yield to where it was before, which has not told yet that it left', () => {
+      const world = { h1: view(), h2: view() };
+      const seen = [sighting('h1', 'migrating_out', { term: 9 }), sighting('h2', 'running', { term: 1 })];
+      expect(resolved(seen, world)).toMatchObject({ state: 'migrating_out', decides: 'h1', contested: false });
     });
 
     it('while all migrate the source is shown', () => {

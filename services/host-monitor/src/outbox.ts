@@ -48,6 +48,8 @@ interface Sent {
  *     register, taking in what follows, so memory is bounded by the number of VMs however long the bus is away.
  * O4. An event refused for good is told by a snapshot instead; one that no snapshot tells (about the host itself, or
  *     that nothing is wrong any more with a VM that left), by another event.
+ * O5. That the host answers again is told after what was found there: from then on its sightings count, and those of
+ *     before its outage must not. That it does not answer is told first.
  *
  * Pure of I/O: the host actor publishes what {@link nextBatch} gives and reports to {@link settle}.
  */
@@ -247,18 +249,23 @@ export class Outbox {
   }
 
   #build(nowMs: number, observation: Observation): void {
-    if (this.#hostChange !== undefined) {
-      const hostChange = this.#hostChange;
-      this.#inFlight.push({ message: buildHostEvent(this.#origin, hostChange, ++this.#seq), settles: [], hostChange });
-      this.#hostChange = undefined;
-    }
+    if (this.#silent || this.#hostChange?.to === 'non_responsive') this.#buildHostChange();
     if (this.#snapshot?.firstContact) this.#buildSnapshot(this.#snapshot.observation, true);
     else if (!this.#silent) {
       this.#buildEvents(nowMs);
+      // Room is left: nothing that may be told now waits for another batch (O5).
+      if (this.#inFlight.length < this.#config.batchEvents) this.#buildHostChange();
       if (this.#snapshot !== undefined && this.#inFlight.length === 0) {
         this.#buildSnapshot({ ...observation, via: 'resync' }, false);
       }
     }
+  }
+
+  #buildHostChange(): void {
+    const hostChange = this.#hostChange;
+    if (hostChange === undefined) return;
+    this.#inFlight.push({ message: buildHostEvent(this.#origin, hostChange, ++this.#seq), settles: [], hostChange });
+    this.#hostChange = undefined;
   }
 
   #buildEvents(nowMs: number): void {

@@ -180,6 +180,20 @@ describe('the outbox of an observer (I3)', () => {
     expect(again?.data).toMatchObject({ from: 'non_operational', to: 'up', version: { epoch: 7, seq: 2 } });
   });
 
+  it('M7, O5: a host is told to be back after all that was found there, and to be away before', () => {
+    const bench = new Bench({ config: { batchEvents: 2 } });
+    for (const vm of ['a', 'b', 'c']) bench.see(vm, 'running');
+    bench.flush();
+    const told = (to: 'up' | 'non_responsive') => {
+      for (const vm of ['a', 'b', 'c']) bench.see(vm, to === 'up' ? 'stopped' : 'paused');
+      bench.outbox.observeHost({ from: to === 'up' ? 'non_responsive' : 'up', to, reason: '', vms: 3, ...poll });
+      return bench.flush().map(({ type }) => type.split('.')[1]);
+    };
+    const [vm, host] = ['VMStateChanged', 'HostStateChanged'];
+    expect(told('non_responsive')).toEqual([host, vm, vm, vm]);
+    expect(told('up')).toEqual([vm, vm, vm, host]);
+  });
+
   it('S7: addresses seen after a VM became active again are not told before that', () => {
     const bench = new Bench({ config: { stateEventsPerSecond: 1 } });
     bench.see('a', 'stopped');

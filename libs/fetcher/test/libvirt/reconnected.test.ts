@@ -27,7 +27,7 @@ it('I2: after a reconnection hints ask for a poll, and carry rows again only whe
   const read = (async () => {
     for await (const hint of fetcher.hints({ signal: reading.signal })) {
       if (hint.kind === 'poll') told.push(hint.reason);
-      else told.push(...hint.rows.filter(({ vm }) => vm === uuid).map(({ state }) => state));
+      else if (hint.kind === 'rows') told.push(...hint.rows.filter(({ vm }) => vm === uuid).map(({ state }) => state));
     }
   })();
   try {
@@ -37,12 +37,16 @@ it('I2: after a reconnection hints ask for a poll, and carry rows again only whe
     await libvirt.daemon.start();
     await eventually(() => expect(told).toContain('connected'), PATIENT);
     told.length = 0;
-    await libvirt.virsh('resume', 'guest');
-    await eventually(() => expect(told).toContain('nobody knows yet whose connection this is'), PATIENT);
-    expect(told).not.toContain('running');
+    // Again where an event was lost: on a busy machine the new connection may break once more.
+    const untilTold = (wanted: string) =>
+      eventually(async () => {
+        await libvirt.virsh('resume', 'guest').catch(() => libvirt.virsh('suspend', 'guest'));
+        await eventually(() => expect(told).toContain(wanted), { timeoutMs: 3_000 });
+      }, PATIENT);
+    await untilTold('nobody knows yet whose connection this is');
+    expect(told.filter((one) => one === 'running' || one === 'paused')).toEqual([]);
     await fetcher.runtimeStats(LONG);
-    await libvirt.virsh('suspend', 'guest');
-    await eventually(() => expect(told).toContain('paused'), PATIENT);
+    await untilTold('running');
   } finally {
     reading.abort();
     await read;

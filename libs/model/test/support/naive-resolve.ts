@@ -80,11 +80,15 @@ function highest(list: readonly Seen[]): Seen | undefined {
 function byHosts(hosts: readonly Seen[], providers: readonly Seen[], world: World): NaiveVerdict {
   // 2. An observable active sighting wins.
   const up = hosts.filter(({ state, observable }) => active.includes(state) && observable);
-  const settled = highest(up.filter(({ state }) => !migrating.includes(state)));
-  // Of several, migrating ones yield to others; else the highest term.
-  if (settled !== undefined) return shown(settled, splitBrain(up));
+  const leaving = highest(up.filter(({ state }) => state === 'migrating_out'));
+  // What arrives yields to others, what leaves to a higher term, or one that nobody knows; else the highest term.
+  const settled = up.filter(
+    ({ state, term }) => !migrating.includes(state) && (leaving === undefined || term > leaving.term || term === 0),
+  );
+  const first = highest(settled);
+  if (first !== undefined) return shown(first, splitBrain(settled));
   // While all migrate the source is shown; else the highest term.
-  const moving = highest(up.filter(({ state }) => state === 'migrating_out')) ?? highest(up);
+  const moving = leaving ?? highest(up);
   if (moving !== undefined) return shown(moving);
 
   // 4. No such sighting, but an active one on an unobservable host: unknown with that last state, unless a Down
