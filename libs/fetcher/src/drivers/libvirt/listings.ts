@@ -6,6 +6,7 @@ import { DiskErrors } from './disk-errors.ts';
 import type { DomainEntry } from './domain-entry.ts';
 import { DomainTable, type Listed } from './domain-table.ts';
 import type { DriverContext } from './driver-context.ts';
+import { FailedArrivals } from './failed-arrivals.ts';
 import { GuestAgents } from './guest-agents.ts';
 import { HostAddresses } from './host-addresses.ts';
 import { JobReader } from './job-reader.ts';
@@ -57,6 +58,7 @@ export class Listings {
   readonly #diskErrors: DiskErrors;
   readonly #saves: ManagedSaves;
   readonly #processes: ProcessFacts | undefined;
+  readonly #failedArrivals = new FailedArrivals();
   #readingCpu = false;
 
   constructor(context: DriverContext, options: ListingOptions) {
@@ -113,7 +115,10 @@ export class Listings {
     this.#diskErrors.round(present);
   }
 
-  /** Rows as they are now, without those that wait for a job (L3). A re-creation is in them once. */
+  /**
+   * Rows as they are now, without those that wait for a job (L3) and what a failed move leaves for a moment. A
+   * re-creation is in them once.
+   */
   rows(entries: readonly DomainEntry[]): {
     readonly rows: readonly RuntimeRow[];
     readonly withheld: readonly string[];
@@ -127,7 +132,13 @@ export class Listings {
         withheld.push(entry.domain.uuid);
         continue;
       }
-      rows.push(entry.row(nowMs));
+      const row = entry.row(nowMs);
+      if (this.#failedArrivals.keepsBack(entry, row, nowMs)) {
+        withheld.push(entry.domain.uuid);
+        continue;
+      }
+      this.#failedArrivals.wasTold(entry, row);
+      rows.push(row);
       entry.returned = false;
     }
     return { rows, withheld };
