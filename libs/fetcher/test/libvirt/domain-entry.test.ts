@@ -102,6 +102,19 @@ describe('states that no reading tells', () => {
     expect([stateOf(), entry.job], 'it has arrived').toEqual(['running', undefined]);
   });
 
+  it('M1: one that moves while it is paused has arrived when libvirt calls it paused on purpose', () => {
+    entry.read(3, 11);
+    entry.moves('incoming');
+    entry.read(...pausedByMove);
+    expect(stateOf()).toBe('migrating_in');
+    entry.read(...paused);
+    expect([stateOf(), entry.job]).toEqual(['paused', undefined]);
+    entry.moves('incoming');
+    expect(stateOf(), 'that answer is older').toBe('paused');
+    entry.moves('outgoing');
+    expect(stateOf(), 'and may leave again').toBe('migrating_out');
+  });
+
   it('M1: where the job cannot be read, libvirt’s word that it is arriving stands in for it', () => {
     const arriving = new DomainEntry(domain);
     arriving.beginArriving();

@@ -18,6 +18,7 @@ const reasons = {
   runningRestored: 3,
   runningMigrationCanceled: 6,
   runningPostcopy: 10,
+  pausedUser: 1,
   pausedMigration: 2,
   pausedIoError: 5,
   pausedWatchdog: 6,
@@ -221,7 +222,8 @@ export class DomainEntry {
     if (!this.isActive) this.conditions.clear('nic');
     // These reasons stay while it runs on: they say nothing of a move that has begun since.
     const ended = this.#isAfterMove() || this.#runs(reasons.runningMigrationCanceled);
-    if (!this.isActive || (ended && (isNews || this.job !== 'outgoing'))) this.#endMove();
+    const landed = this.#hasLanded() && (this.job === 'incoming' || this.#arriving);
+    if (!this.isActive || landed || (ended && (isNews || this.job !== 'outgoing'))) this.#endMove();
     if (this.#isPaused(reasons.pausedIoError)) this.conditions.raise('io_error');
     if (this.#isPaused(reasons.pausedWatchdog)) this.conditions.raise('watchdog');
     if (wasPausedByFault && this.isRunning) this.conditions.clear('io_error');
@@ -237,7 +239,7 @@ export class DomainEntry {
     this.#idleAnswers = job === undefined ? this.#idleAnswers + 1 : 0;
     if (this.#isPausedInPlace) this.restoring = false;
     if (job === undefined && this.isPausedByMove && (this.job === 'incoming' || this.#arriving)) return;
-    const isOver = job === 'incoming' && this.#isAfterMove();
+    const isOver = job === 'incoming' && this.#hasLanded();
     this.job = this.isActive && !isOver ? job : undefined;
     if (job !== 'incoming' || isOver) this.#arriving = false;
   }
@@ -368,6 +370,11 @@ export class DomainEntry {
 
   #isAfterMove(): boolean {
     return this.#runs(reasons.runningMigrated);
+  }
+
+  /** Of one that arrives: it has, running or, as it was where it came from, paused. */
+  #hasLanded(): boolean {
+    return this.#isAfterMove() || this.#isPaused(reasons.pausedUser);
   }
 
   #endMove(): void {
