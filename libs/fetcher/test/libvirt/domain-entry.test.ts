@@ -164,6 +164,16 @@ describe('a guest that was paused when it was saved: libvirt calls it "paused (m
     expect(stateOf()).toBe('paused');
   });
 
+  it('S6: is paused also to a driver that never saw it restored, and never migrating before', () => {
+    const met = new DomainEntry(domain);
+    met.read(...pausedByMove);
+    expect(met.awaitsJob).toBe(true);
+    met.moves(undefined);
+    expect(met.awaitsJob, 'it may be between a move and its end').toBe(true);
+    met.moves(undefined);
+    expect([met.awaitsJob, met.row(0).state]).toEqual([false, 'paused']);
+  });
+
   it('M1: one that then moves away is migrating', () => {
     entry.endRestoring();
     entry.read(...pausedByMove);

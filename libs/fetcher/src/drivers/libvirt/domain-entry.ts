@@ -363,8 +363,9 @@ export class DomainEntry {
     return this.isPausedByMove || this.#runs(reasons.runningPostcopy);
   }
 
-  /** Only its job tells what its state means, and that is not known. */
+  /** Only its job tells what its state means, and that is not known; one answer that it has none is not enough. */
   #needsJob(): boolean {
+    if (this.#idleAnswers === 1 && this.#isPaused(reasons.pausedMigration)) return true;
     return (this.#tellsMove() || this.#isPaused(reasons.pausedStartingUp)) && !this.#explained;
   }
 
