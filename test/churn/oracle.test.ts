@@ -283,6 +283,20 @@ describe('the oracle of the churn', () => {
     expect(judged(10_000).allowed.get('unproved')).toBe(2);
   });
 
+  it('excuses the old word of a host that a guest left while nobody could ask it, and that alone', () => {
+    const story = (fromMs: number, word: string) => {
+      const told = new Story({ kvm1: 'running' })
+        .does('migrate', 'kvm1', { kvm2: 'running' }, ['kvm2', 'running'], ['fleet', 'running@kvm2'])
+        .does('kill', 'kvm2', { kvm2: 'failed' }, ['kvm2', 'failed'], ['fleet', word])
+        .says(900, ['kvm1', 'absent'], ['fleet', 'failed@kvm2']);
+      told.troubles.push({ name: 'libvirtd_kill', hosts: ['kvm1'], fromMs, untilMs: fromMs + 3_000 });
+      return kindsOf(told.round());
+    };
+    expect(story(9_500, 'running@kvm1')).toEqual([]);
+    expect(story(9_500, 'paused@kvm1')).toContain('false fleet');
+    expect(story(-9_000, 'running@kvm1')).toContain('false fleet');
+  });
+
   it('reads the words of virsh by itself, and refuses those it does not know', () => {
     expect(
       ['running (booted)', 'paused (user)', 'shut off (crashed)', 'shut off (saved)', ''].map(stateOfWords),

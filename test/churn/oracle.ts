@@ -1,7 +1,7 @@
 import type { FleetEvent, ObserverEvent } from '@vedette/model';
 import type { AnyEvent, Deed, DeedName, Heard, Placement, Round, Trouble } from './history.ts';
 import { type Explanation, explain, type Told } from './match.ts';
-import { defaultPatience, fleetState, legsOfFleet, legsOnHost, type Patience } from './paths.ts';
+import { defaultPatience, fleetState, legsOfFleet, legsOnHost, oldWords, type Patience } from './paths.ts';
 
 /**
  * Judges what was told in a round by what was done in it. It knows nothing of the driver, the monitor or the store:
@@ -248,7 +248,9 @@ class Court {
     const told = this.#of('VMChanged', vm).filter(({ event }) => event.data.reason === 'migrated');
     this.checks += moves.length;
     const wanted = moves.filter(({ beganMs, endedMs }) => !this.#troubled(beganMs, endedMs));
-    if (told.length > moves.length || told.length < wanted.length) {
+    const timeline = this.#timeline(vm);
+    const back = timeline.deeds.filter((deed) => oldWords(deed, timeline, timeline.troubles).length > 0);
+    if (told.length > moves.length + back.length || told.length < wanted.length) {
       const what = `${told.length} migrations told, ${moves.length} made (${wanted.length} in sight)`;
       const atMs = told.at(-1)?.atMs ?? moves.at(-1)?.endedMs ?? 0;
       this.#fault({ kind: told.length > moves.length ? 'false' : 'missed', atMs, vm, level: 'fleet', what });

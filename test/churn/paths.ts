@@ -43,7 +43,7 @@ export const allowances = {
   unconfirmed: 'the guest was back before every host could confirm that it had gone',
   same_guest: 'the guest came back where nobody can tell a new one from the former: elsewhere, transient, or unseen',
   unproved: 'QEMU went on after a hang, and the next deed began before it could be asked',
-  short_hang: 'QEMU went on before the time in which a hang must be found was over',
+  short_hang: 'QEMU went on, or its host was in trouble again, before the time in which a hang must be found was over',
 } as const;
 export type Allowance = keyof typeof allowances;
 
@@ -119,7 +119,7 @@ export function legsOfFleet(timeline: Timeline): Leg[] {
   return legsOf(
     { ...timeline, troubles },
     {
-      way: (deed) => fleetWay(deed, troubles, timeline.patience),
+      way: (deed) => [...fleetWay(deed, troubles, timeline.patience), ...oldWords(deed, timeline, troubles)],
       landing: (deed) => fleetState(deed.after),
       concerns: () => true,
     },
@@ -147,6 +147,24 @@ function fleetWay(deed: Deed, troubles: readonly Trouble[], patience: Patience):
     way.push('unknown');
   return way;
 }
+
+/**
+ * What a host still says that a guest left while it was in trouble, and that has not listed again since: an active word
+ * of a host within its grace counts (rule 2), which is told where the guest then stops elsewhere.
+ */
+export function oldWords(deed: Deed, { deeds, patience }: Timeline, troubles: readonly Trouble[]): string[] {
+  if (Object.values(deed.after).some((state) => activeWords.has(state))) return [];
+  return deeds
+    .filter((one) => one.name === 'migrate' && one.to === deed.host && one.endedMs <= deed.endedMs)
+    .filter(({ host, endedMs }) => {
+      const trouble = troubles.find((one) => one.hosts.includes(host) && one.untilMs + patience.recoveryMs >= endedMs);
+      return (
+        trouble !== undefined && trouble.fromMs <= endedMs && deed.beganMs <= trouble.untilMs + patience.recoveryMs
+      );
+    })
+    .flatMap(({ host, before }) => [`${before[host]}@${host}`, `migrating_out@${host}`]);
+}
+const activeWords = new Set(['running', 'paused', 'not_responding']);
 
 interface Reading {
   readonly way: (deed: Deed) => readonly string[];
@@ -212,7 +230,7 @@ function excuseOf(
   const { deed, leftMs, word, patienceMs } = of;
   // A guest that was reset reads as running only after the hold.
   const sinceMs = deed.name === 'reset' && word === 'running' ? deed.endedMs + rebootHoldMs : deed.endedMs;
-  if (word === 'not_responding' && leftMs - deed.endedMs < patienceMs) return 'short_hang';
+  if (word === 'not_responding' && watchedMs(deed.endedMs, leftMs, troubles) < patienceMs) return 'short_hang';
   if (deed.name === 'unhang' && leftMs - deed.endedMs < patience.provedMs) return 'unproved';
   if (word === 'gone' && leftMs - deed.endedMs < patience.confirmMs) return 'unconfirmed';
   if (isUnseenRecreation(deed, troubles, patience)) return 'same_guest';
@@ -225,13 +243,27 @@ function excuseOf(
   return leftMs - sinceMs < patience.coalescedMs ? 'coalesced' : undefined;
 }
 
+/** The longest time in one piece in which a host was in no trouble. */
+function watchedMs(fromMs: number, untilMs: number, troubles: readonly Trouble[]): number {
+  let [longestMs, sinceMs] = [0, fromMs];
+  for (const trouble of troubles) {
+    if (trouble.untilMs < fromMs || trouble.fromMs > untilMs) continue;
+    longestMs = Math.max(longestMs, trouble.fromMs - sinceMs);
+    sinceMs = trouble.untilMs;
+  }
+  return Math.max(longestMs, untilMs - sinceMs);
+}
+
 /**
  * Whether a guest was defined anew while nobody looked. libvirt then has no trace of it: the new one is off for no
  * reason, as is every domain after a restart of libvirtd, so that it is taken for the former one.
  */
 export function isUnseenRecreation(deed: Deed, troubles: readonly Trouble[], { recoveryMs }: Patience): boolean {
-  const near = troubleAt(troubles, deed.beganMs - recoveryMs, deed.endedMs + recoveryMs);
-  return deed.name === 'recreate' && deed.refused === undefined && near?.hosts.includes(deed.host) === true;
+  const near = troubles.some(
+    ({ hosts, fromMs, untilMs }) =>
+      hosts.includes(deed.host) && fromMs <= deed.endedMs + recoveryMs && untilMs >= deed.beganMs - recoveryMs,
+  );
+  return deed.name === 'recreate' && deed.refused === undefined && near;
 }
 
 function troubleAt(troubles: readonly Trouble[], fromMs: number, untilMs: number): Trouble | undefined {

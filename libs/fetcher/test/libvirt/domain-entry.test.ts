@@ -111,6 +111,8 @@ describe('states that no reading tells', () => {
     expect([stateOf(), entry.job]).toEqual(['paused', undefined]);
     entry.moves('incoming');
     expect(stateOf(), 'that answer is older').toBe('paused');
+    entry.beginArriving();
+    expect(stateOf(), 'so is that word of libvirt').toBe('paused');
     entry.moves('outgoing');
     expect(stateOf(), 'and may leave again').toBe('migrating_out');
   });

@@ -19,6 +19,8 @@ const recorded = (
   }
 ).process;
 const uuid = '8f684d46-a8d5-4800-b51a-a548f28637dc';
+/** Looked at, and there is none. */
+const none = new Map([[uuid, undefined]]);
 const full = { name: 'full', uuid };
 type NamedDomain = typeof full;
 
@@ -100,28 +102,28 @@ describe('reading', () => {
     );
   });
 
-  it('a domain that does not run is left out, without a word', async () => {
+  it('a domain that does not run has none, without a word', async () => {
     await rm(join(root, 'run/libvirt/qemu/full.pid'));
-    expect(await facts.read([full], LONG)).toEqual(new Map());
+    expect(await facts.read([full], LONG)).toEqual(none);
   });
 
   it('P1: a pid file that a killed QEMU left behind is not believed', async () => {
     await rm(join(root, 'proc/139'), { recursive: true });
-    expect(await facts.read([full], LONG)).toEqual(new Map());
+    expect(await facts.read([full], LONG)).toEqual(none);
   });
 
   it('P1: a pid that another process got is not believed, before it was known or after', async () => {
     await facts.read([full], LONG);
     await put('proc/139/cmdline', '/bin/sleep\u0000600\u0000');
     await put('proc/139/stat', recorded.stat.replace('455278', '455999'));
-    expect(await facts.read([full], LONG)).toEqual(new Map());
-    expect(await new ProcessFacts({ clock, hostRoot: root }).read([full], LONG)).toEqual(new Map());
+    expect(await facts.read([full], LONG)).toEqual(none);
+    expect(await new ProcessFacts({ clock, hostRoot: root }).read([full], LONG)).toEqual(none);
   });
 
   it('P1: one that is dead and not yet reaped is not believed', async () => {
     await facts.read([full], LONG);
     await put('proc/139/stat', recorded.stat.replace(') S ', ') Z '));
-    expect(await facts.read([full], LONG)).toEqual(new Map());
+    expect(await facts.read([full], LONG)).toEqual(none);
   });
 
   it('a domain that was started anew has its new pid', async () => {
@@ -133,12 +135,12 @@ describe('reading', () => {
 
   it.each(['', '0', '-1', '139x', '1 2', '99999999999'])('a pid file with %j says nothing', async (text) => {
     await put('run/libvirt/qemu/full.pid', text);
-    expect(await facts.read([full], LONG)).toEqual(new Map());
+    expect(await facts.read([full], LONG)).toEqual(none);
   });
 
   it('a name leads nowhere else', async () => {
     await run('../secret', '139'); // the file and the process are there, one folder up
-    expect(await facts.read([{ name: '../secret', uuid }], LONG)).toEqual(new Map());
+    expect(await facts.read([{ name: '../secret', uuid }], LONG)).toEqual(none);
   });
 
   it('without an uptime the pid is told, and no age', async () => {
@@ -155,7 +157,7 @@ describe('reading', () => {
     await put('proc/139/stat', recorded.stat.replace('455278', '455999'));
     await writer.writeFile(recorded.cmdline);
     await writer.close();
-    expect(await read).toEqual(new Map());
+    expect(await read).toEqual(none);
   });
 
   it('P3: a process that hangs is read once, however often it is asked for', async () => {

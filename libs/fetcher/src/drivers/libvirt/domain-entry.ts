@@ -3,9 +3,10 @@ import { isMigrating, libvirtState, type MigrationJob, stateClass } from '@vedet
 import type { GuestDetails, RuntimeRow, Section } from '../../host-port.ts';
 import { ConditionSet } from './condition-set.ts';
 import { CpuRatio, type CpuShares, cpuTimesOfInfo } from './cpu-ratio.ts';
-import { type Definition, withPid } from './definition.ts';
+import type { Definition } from './definition.ts';
 import type { AgentReport } from './guest-details.ts';
 import { GuestKnowledge, type GuestStanding } from './guest-knowledge.ts';
+import { LiveDefinition } from './live-definition.ts';
 import type { NeighbourReport } from './neighbour-reports.ts';
 import type { ProcessFact } from './process-facts.ts';
 
@@ -96,8 +97,7 @@ export class DomainEntry {
   /** It was restored, and has not run since. */
   #restored = false;
   readonly #guest = new GuestKnowledge();
-  #definition: Definition | undefined;
-  #process: ProcessFact | undefined;
+  readonly #live = new LiveDefinition();
   readonly #cpu = new CpuRatio();
   #shares: CpuShares = {};
 
@@ -110,7 +110,7 @@ export class DomainEntry {
   }
 
   get definition(): Definition | undefined {
-    return this.#definition;
+    return this.#live.value;
   }
 
   get isActive(): boolean {
@@ -186,9 +186,9 @@ export class DomainEntry {
     if (!this.#runs(reasons.runningRestored)) this.restoring = true;
   }
 
-  /** libvirt says that it is being started to receive a guest from another host. */
+  /** libvirt says that it is being started to receive a guest from another host; it may have been read as arrived before. */
   beginArriving(): void {
-    if (!this.#isAfterMove()) this.#arriving = true;
+    if (!this.#hasLanded()) this.#arriving = true;
   }
 
   /** As {@link read}, unless a reading that was asked for later is known already. */
@@ -261,14 +261,22 @@ export class DomainEntry {
   }
 
   define(definition: Definition): void {
-    this.#definition = withPid(definition, this.#process?.pid);
+    this.#live.define(definition);
   }
 
-  /** What its host's process table tells; undefined: nothing now, of which nothing follows. */
+  /** See {@link LiveDefinition.expectProcess}. */
+  expectProcess(): void {
+    this.#live.expectProcess();
+  }
+
+  /** See {@link LiveDefinition.runsAs}. */
   runsAs(process: ProcessFact | undefined): void {
-    if (process === undefined || !this.isActive) return;
-    this.#process = process;
-    if (this.#definition !== undefined) this.define(this.#definition);
+    if (this.isActive) this.#live.runsAs(process);
+  }
+
+  /** The process table was too slow. */
+  wasNotLookedAt(): void {
+    this.#live.wasNotLookedAt();
   }
 
   /** What its network's DHCP server knows. */
@@ -293,6 +301,7 @@ export class DomainEntry {
   row(nowMs: number): RuntimeRow {
     const mapped = libvirtState(this.state, this.reason, this.job ?? this.#guessedJob());
     const overlay = this.#overlay(mapped.state, nowMs);
+    const { elapsedS } = this.#live;
     return {
       vm: this.domain.uuid,
       state: overlay?.state ?? mapped.state,
@@ -300,11 +309,9 @@ export class DomainEntry {
       raw: mapped.raw,
       name: this.domain.name,
       ...this.#shares,
-      ...(this.#process?.elapsedS === undefined ? {} : { elapsedS: this.#process.elapsedS }),
+      ...(elapsedS === undefined ? {} : { elapsedS }),
       hashes: {
-        ...(this.#definition === undefined
-          ? {}
-          : { info: this.#definition.infoHash, config: this.#definition.configHash }),
+        ...this.#live.hashes(this.isActive),
         status: this.conditions.section.hash,
         ...(this.guest.observed === 'ok' ? { guest: this.guest.hash } : {}),
       },
@@ -394,8 +401,7 @@ export class DomainEntry {
     this.conditions.beginAnew();
     this.#cpu.reset();
     this.#shares = {};
-    this.#process = undefined;
-    if (this.#definition !== undefined) this.define(this.#definition);
+    this.#live.endRun();
   }
 
   /** D2 */

@@ -4,6 +4,8 @@ import { DomainEntry } from './domain-entry.ts';
 
 /** Domains remembered after they were undefined; the oldest are forgotten beyond it, and their return is then no news. */
 const departedMax = 10_000;
+/** libvirt tells of a removal within milliseconds; on a machine that is out of breath it may come after a listing. */
+const eventDelayMaxMs = 10_000;
 
 /** What a listing brought. */
 export interface Listed {
@@ -20,12 +22,16 @@ export interface Listed {
  *     started again after it vanished with its stop, a domain that left by migration and comes back, or one that comes
  *     from another host by migration.
  * T2. A listing says nothing about what was undefined after it was asked for.
- * T3. What came and went while nobody listened and nobody listed has not happened: there is no trace of it in libvirt.
+ * T3. A removal that a listing has found is told by an event too, which may come late, even after a listing that has the
+ *     domain again: it is not another one.
+ * T4. What came and went while nobody listened and nobody listed has not happened: there is no trace of it in libvirt.
  */
 export class DomainTable {
   readonly #entries = new Map<string, DomainEntry>();
   /** Undefined while down; the value is the monotonic time when that was learnt. */
   readonly #departed = new Map<string, number>();
+  /** Removals found by a listing whose event has not come yet (T3), with the time of the listing. */
+  readonly #untoldMs = new Map<string, number>();
   readonly #begin: (entry: DomainEntry) => void;
 
   /** @param begin called with every new entry */
@@ -59,13 +65,19 @@ export class DomainTable {
       present.push(this.#read(domain, { askedMs, state, reason }));
     }
     for (const entry of this.#entries.values())
-      if (!seen.has(entry.domain.uuid)) this.#depart(entry, nowMs, entry.isDownHere);
+      if (!seen.has(entry.domain.uuid)) {
+        this.#depart(entry, nowMs, entry.isDownHere);
+        if (entry.isDownHere) keep(this.#untoldMs, entry.domain.uuid, nowMs);
+      }
     return { present, unreadable };
   }
 
   /** libvirt said that the domain was undefined: of one that runs nothing follows, it becomes a transient one. */
   undefined(uuid: string, nowMs: number): void {
+    const untoldMs = this.#untoldMs.get(uuid) ?? Number.NEGATIVE_INFINITY;
+    this.#untoldMs.delete(uuid);
     const entry = this.#entries.get(uuid);
+    if (nowMs - untoldMs < eventDelayMaxMs) return; // T3
     if (entry === undefined || (entry.isActive && !entry.stoppedByEvent)) return;
     this.#depart(entry, nowMs, entry.isDownHere || entry.stoppedByEvent);
   }
@@ -101,11 +113,14 @@ export class DomainTable {
   #depart(entry: DomainEntry, nowMs: number, wasDown: boolean): void {
     const { uuid } = entry.domain;
     this.#entries.delete(uuid);
-    if (!wasDown) return;
-    this.#departed.set(uuid, nowMs);
-    for (const oldest of this.#departed.keys()) {
-      if (this.#departed.size <= departedMax) break;
-      this.#departed.delete(oldest);
-    }
+    if (wasDown) keep(this.#departed, uuid, nowMs);
+  }
+}
+
+function keep(times: Map<string, number>, uuid: string, nowMs: number): void {
+  times.set(uuid, nowMs);
+  for (const oldest of times.keys()) {
+    if (times.size <= departedMax) break;
+    times.delete(oldest);
   }
 }

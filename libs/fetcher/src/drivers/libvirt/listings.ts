@@ -80,6 +80,7 @@ export class Listings {
       const { uuid } = entry.domain;
       entry.agentDueMs = nowMs + phaseOf(uuid, agentIntervalMs / 5);
       entry.jobDueMs = nowMs + phaseOf(uuid, intervalMs, 1);
+      if (local) entry.expectProcess();
     });
   }
 
@@ -172,7 +173,11 @@ export class Listings {
         options,
       )
       .catch(() => undefined); // the fetcher was closed
-    for (const entry of active) entry.runsAs(facts?.get(entry.domain.uuid));
+    for (const entry of active) {
+      const { uuid } = entry.domain;
+      if (facts?.has(uuid) === true) entry.runsAs(facts.get(uuid));
+      else entry.wasNotLookedAt();
+    }
   }
 
   /** Resolves when `work` has, or after `timeoutMs`; what it did not bring until then comes later. */

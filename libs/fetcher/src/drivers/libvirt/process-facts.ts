@@ -7,7 +7,7 @@ import { type Clock, Semaphore, withDeadline } from '@vedette/runtime';
  *
  * P1. A pid is believed only while it is a living QEMU of that very domain: its command line names the domain and its
  *     UUID. A pid file outlives a killed QEMU, and its number is given to others.
- * P2. Absent, unreadable, not believed, too slow: all the same to the caller, undefined. Never throws for them.
+ * P2. Absent, unreadable, not believed: all the same to the caller, undefined. Too slow: left out. Never throws for them.
  * P3. Reading the command line of a process that hangs in the kernel may hang, too (it takes the lock of its memory):
  *     it is read once per process, never twice at a time for one domain, two at a time for all, and nobody waits for it
  *     beyond the deadline.
@@ -69,14 +69,17 @@ export class ProcessFacts {
   }
 
   /**
-   * The processes of these active domains, by UUID; domains without one that can be believed are left out. One small
-   * file a domain, once its process is known. Domains that are not named are forgotten.
+   * The processes of these active domains, by UUID; undefined where there is none that can be believed. One small file a
+   * domain, once its process is known. Domains that are not named are forgotten.
    *
    * Resolves at the deadline at the latest, with what was read until then.
    * @throws the signal's reason
    */
-  async read(domains: readonly NamedDomain[], options: ReadOptions): Promise<ReadonlyMap<string, ProcessFact>> {
-    const facts = new Map<string, ProcessFact>();
+  async read(
+    domains: readonly NamedDomain[],
+    options: ReadOptions,
+  ): Promise<ReadonlyMap<string, ProcessFact | undefined>> {
+    const facts = new Map<string, ProcessFact | undefined>();
     const wanted = new Set(domains.map(({ uuid }) => uuid));
     for (const uuid of this.#known.keys()) if (!wanted.has(uuid)) this.#known.delete(uuid);
     const readAll = async (): Promise<void> => {
@@ -84,7 +87,7 @@ export class ProcessFacts {
       await Promise.all(
         domains.map(async (domain) => {
           const process = await this.#process(domain);
-          if (process !== undefined) facts.set(domain.uuid, factOf(process, uptimeS));
+          facts.set(domain.uuid, process && factOf(process, uptimeS));
         }),
       );
     };
