@@ -180,11 +180,20 @@ function legsOf(timeline: Timeline, { way, landing, concerns }: Reading): Leg[] 
     const heldAgain = rebootedBefore(deeds, index) && landing(deed).startsWith('running');
     const on = landing(deed).includes('@') ? `@${deed.host}` : '';
     const passed = heldAgain && deed.name !== 'reset' ? [...states, `rebooting${on}`] : states;
+    const provedMs = provedAgainMs(deeds, index, timeline.patience);
     return [
-      ...passed.map((state) => leg(timeline, { deed, next, state, must: deed.name === 'reset' && !deed.refused })),
-      leg(timeline, { deed, next, state: landing(deed), must: true }),
+      ...passed.map((state) =>
+        leg(timeline, { deed, next, provedMs, state, must: deed.name === 'reset' && !deed.refused }),
+      ),
+      leg(timeline, { deed, next, provedMs, state: landing(deed), must: true }),
     ];
   });
+}
+
+/** Until when a QEMU that hung before may not have answered again. */
+function provedAgainMs(deeds: readonly Deed[], index: number, { provedMs }: Patience): number {
+  const unhang = deeds.slice(0, index + 1).findLast(({ name }) => name === 'unhang');
+  return unhang === undefined ? Number.NEGATIVE_INFINITY : unhang.endedMs + provedMs;
 }
 
 function rebootedBefore(deeds: readonly Deed[], index: number): boolean {
@@ -194,9 +203,15 @@ function rebootedBefore(deeds: readonly Deed[], index: number): boolean {
 
 function leg(
   { troubles, patience }: Timeline,
-  of: { readonly deed: Deed; readonly next: Deed | undefined; readonly state: string; readonly must: boolean },
+  of: {
+    readonly deed: Deed;
+    readonly next: Deed | undefined;
+    readonly provedMs: number;
+    readonly state: string;
+    readonly must: boolean;
+  },
 ): Leg {
-  const { deed, next, state, must } = of;
+  const { deed, next, provedMs, state, must } = of;
   const [word = ''] = state.split('@');
   const patienceMs =
     word === 'not_responding' ? patience.hangDueMs : word === 'gone' ? patience.goneDueMs : patience.dueMs;
@@ -208,7 +223,7 @@ function leg(
   const over = troubleAt(troubles, deed.beganMs, overMs + patience.dueMs);
   const staleAfterMs =
     Math.max(overMs, over === undefined ? 0 : Math.min(over.untilMs, overMs + 30_000)) + patience.dueMs;
-  const excuse = must ? excuseOf({ deed, leftMs, word, patienceMs }, troubles, patience) : undefined;
+  const excuse = must ? excuseOf({ deed, leftMs, provedMs, word, patienceMs }, troubles, patience) : undefined;
   return {
     state,
     must,
@@ -223,15 +238,22 @@ function leg(
 }
 
 function excuseOf(
-  of: { readonly deed: Deed; readonly leftMs: number; readonly word: string; readonly patienceMs: number },
+  of: {
+    readonly deed: Deed;
+    readonly leftMs: number;
+    readonly provedMs: number;
+    readonly word: string;
+    readonly patienceMs: number;
+  },
   troubles: readonly Trouble[],
   patience: Patience,
 ): Allowance | undefined {
-  const { deed, leftMs, word, patienceMs } = of;
+  const { deed, leftMs, provedMs, word, patienceMs } = of;
   // A guest that was reset reads as running only after the hold.
   const sinceMs = deed.name === 'reset' && word === 'running' ? deed.endedMs + rebootHoldMs : deed.endedMs;
   if (word === 'not_responding' && watchedMs(deed.endedMs, leftMs, troubles) < patienceMs) return 'short_hang';
-  if (deed.name === 'unhang' && leftMs - deed.endedMs < patience.provedMs) return 'unproved';
+  if (leftMs < provedMs && activeWords.has(word)) return 'unproved';
+  if (word === 'rebooting' && deed.endedMs + rebootHoldMs < provedMs) return 'unproved';
   if (word === 'gone' && leftMs - deed.endedMs < patience.confirmMs) return 'unconfirmed';
   if (isUnseenRecreation(deed, troubles, patience)) return 'same_guest';
   const hiddenBy = troubles.find(
