@@ -253,7 +253,7 @@ class Run {
  */
 function looksMs(name: DeedName, after: Placement): number {
   if (name === 'kill_unseen') return 6_000;
-  return Object.values(after).includes('failed') ? 1_000 : 0;
+  return Object.values(after).includes('failed') ? 3_000 : 0;
 }
 
 /** Some deeds follow at once, most after a moment, some only when all has settled. */
