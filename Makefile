@@ -22,8 +22,8 @@ node_modules/.installed: $(manifests)
 demo: install ## A simulated fleet, live, until Ctrl-C (FLEET=250x40 for more)
 	@$(NODE) services/vedette/src/main.ts demo --fleet $(FLEET) --seed $(SEED)
 
-setup: install ## What the tests need: libvirt and qemu from the distribution (root), the guest image
-	@scripts/setup-libvirt.sh
+setup: install ## What the tests need: nats-server, libvirt and qemu from the distribution (root), the guest image
+	@failed=0; scripts/setup-nats.sh || failed=1; scripts/setup-libvirt.sh || failed=1; exit $$failed
 
 test: install ## All tests; what lacks its server is skipped, with the reason at the end
 	@$(NODE) node_modules/vitest/vitest.mjs run

@@ -1,0 +1,10 @@
+export { type NatsAvailability, type NatsNeeds, natsAvailable } from './availability.ts';
+export type { NatsTlsAccess, NatsTlsOptions } from './certificates.ts';
+export { NatsCluster, type NatsClusterOptions, startNatsCluster } from './cluster.ts';
+export type { NatsNkeyUser, NatsPermissions, NatsServerOptions, NatsUser } from './configuration.ts';
+export { type ContainerAvailability, containerAvailable, defaultNatsImage } from './container.ts';
+export { createNkey, type Nkey, type NkeyKind } from './nkeys.ts';
+export type { OperatorFiles } from './operator.ts';
+export { findNatsProgram, type NatsProgram } from './program.ts';
+export type { NatsServer } from './server.ts';
+export { type NatsOptions, startNats } from './start.ts';
