@@ -63,6 +63,31 @@ export const busErrors = defineErrors({
     action: 'see the error of the server in the message and in remoteCode',
     retryable: false,
   },
+  VDT_BUS_CONNECT: {
+    summary: 'no broker could be reached',
+    action: 'look at the address and whether the broker is up; try again',
+    retryable: true,
+  },
+  VDT_BUS_AUTH: {
+    summary: 'the broker refused the credentials of this client',
+    action: 'correct the user, key or credentials file; the broker logs who was refused',
+    retryable: false,
+  },
+  VDT_BUS_BROKER: {
+    summary: 'the broker lacks what the bus needs',
+    action: 'upgrade or configure the broker as the message says',
+    retryable: false,
+  },
+  VDT_BUS_STORAGE: {
+    summary: 'the storage of durable messages is not as configured, and cannot be made so',
+    action: 'make the settings equal to those of the existing storage, or remove or rename that storage',
+    retryable: false,
+  },
+  VDT_BUS_UNAVAILABLE: {
+    summary: 'the broker is reachable and cannot store messages at this moment',
+    action: 'look at its log if it lasts: no leader, no disk space, storage removed; send the same bytes again later',
+    retryable: true,
+  },
   VDT_BUS_CLOSED: {
     summary: 'this connection to the bus was closed',
     action: 'nothing to do while the process is stopping; otherwise the caller outlived its connection',

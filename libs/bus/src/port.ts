@@ -187,8 +187,9 @@ export interface Bus extends AsyncDisposable {
    *
    * A durable group without room holds the message back until it has some (back-pressure, nothing is dropped); at
    * the deadline it and those behind it are `in_doubt` with VDT_BUS_FULL. Other errors of `in_doubt`:
-   * VDT_BUS_DEADLINE, VDT_BUS_DISCONNECTED (at once while the connection is lost), VDT_BUS_CANCELLED when the signal
-   * aborts meanwhile, VDT_BUS_CLOSED. Errors of `refused`: VDT_BUS_PAYLOAD_TOO_LARGE, VDT_BUS_REFUSED.
+   * VDT_BUS_DEADLINE, VDT_BUS_DISCONNECTED (at once while the connection is lost), VDT_BUS_UNAVAILABLE (the broker
+   * answers that it cannot store now), VDT_BUS_CANCELLED when the signal aborts meanwhile, VDT_BUS_CLOSED. Errors of
+   * `refused`: VDT_BUS_PAYLOAD_TOO_LARGE, VDT_BUS_REFUSED.
    *
    * @throws VedetteError VDT_BUS_SUBJECT for a subject that cannot be published to; nothing is sent then
    */
@@ -206,7 +207,8 @@ export interface Bus extends AsyncDisposable {
    * Takes part in a durable group, creating it if it does not exist. The group, and what it has not acknowledged,
    * outlives its members.
    *
-   * @throws VedetteError VDT_BUS_SUBJECT, VDT_BUS_GROUP_PATTERNS, VDT_BUS_DISCONNECTED
+   * @throws VedetteError VDT_BUS_SUBJECT, VDT_BUS_GROUP_PATTERNS, VDT_BUS_DISCONNECTED; of drivers with a broker also
+   *   VDT_BUS_UNAVAILABLE (retryable), VDT_BUS_STORAGE, VDT_BUS_REFUSED
    */
   consume(options: ConsumeOptions): Promise<Consumer>;
 

@@ -31,7 +31,7 @@ export function redeliveryConformance(target: ConformanceTarget): void {
       const dying = await s.consume(crashing);
       await s.publish(publisher, s.messages(40));
       for (const delivery of (await s.take(dying, 20)).slice(0, 10)) delivery.ack();
-      await s.target.wait(1); // acknowledgements are sent, not waited for
+      await s.quiet(); // acknowledgements are sent, not waited for
       await s.world.cut(crashing);
       const other = await s.consume(await s.connect());
       const received = new Set(texts(await s.take(other, 30)));

@@ -8,6 +8,9 @@ export const longMs = 60_000;
 /** A time-out that is meant to pass. */
 export const shortMs = 100;
 
+/** A time-out that passes, and within which a broker in another process answers even on a busy machine. */
+export const amplyMs = 600;
+
 /** How long anything may take that should simply happen; generous, since it only decides when to call it a failure. */
 const patienceMs = 10_000;
 
