@@ -2,7 +2,7 @@ import { defineErrors } from '@vedette/runtime';
 
 /**
  * Why a host could not be read. Every one means that its VMs are unobservable for now, never that one is gone (I2);
- * whoever asked maps the code to the host's reason.
+ * whoever asked maps the code to the host's reason. VDT_FETCHER_BUS_AWAY alone is our own fault, and counts against us.
  */
 export const fetcherErrors = defineErrors({
   VDT_FETCHER_URL: {
@@ -63,6 +63,11 @@ export const fetcherErrors = defineErrors({
   VDT_FETCHER_FAILED: {
     summary: 'the host answered with an error of its own',
     action: 'read the message, which is the words of the host',
+    retryable: true,
+  },
+  VDT_FETCHER_BUS_AWAY: {
+    summary: 'the bus over which the agents are asked cannot be reached from here',
+    action: 'look at the broker and at the network of this process; it says nothing about the hosts',
     retryable: true,
   },
   VDT_FETCHER_CLOSED: {

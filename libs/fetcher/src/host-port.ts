@@ -24,6 +24,9 @@ export interface HostCapabilities {
   readonly delta: boolean;
   /** `hints()` yields; without it only polls tell. */
   readonly push: boolean;
+  /** `hints()` yields `alive` while the host lives and everything was told; polls may then be rare. */
+  readonly heartBeats: boolean;
+  /** `start()` can start VMs. */
   readonly start: boolean;
   /** Guest addresses can be had from an agent inside the guest, not only from outside. */
   readonly guestAgent: boolean;
@@ -124,7 +127,29 @@ export interface StatusDocument extends SectionDocument {
 export type Hint =
   | { readonly kind: 'rows'; readonly rows: readonly RuntimeRow[] }
   /** Something changed that the hint does not tell, or hints were lost. */
-  | { readonly kind: 'poll'; readonly reason: string };
+  | { readonly kind: 'poll'; readonly reason: string }
+  /**
+   * The host lives, and whatever hints tell of it was yielded before this: its heart-beat names the state of what was
+   * told last. It proves as much as a poll without changes.
+   */
+  | { readonly kind: 'alive' };
+
+export interface StartRequest {
+  readonly vm: string;
+  /** Names the intent for ever: the same one is answered again, never carried out again (I8). */
+  readonly intentId: string;
+  /** When it must not be begun any more: ISO 8601, UTC, by the host's clock. */
+  readonly notAfter: string;
+}
+
+/**
+ * `active`: it was not down, nothing was done. `expired`: it came too late, nothing was done. `refused`: the host would
+ * not, for the reason in `detail`.
+ */
+export interface StartOutcome {
+  readonly outcome: 'started' | 'active' | 'expired' | 'refused';
+  readonly detail: string;
+}
 
 export interface FetchOptions {
   readonly timeoutMs: number;
@@ -154,6 +179,12 @@ export interface HostFetcher extends AsyncDisposable {
   deviceStats(options: FetchOptions): Promise<ReadonlyMap<string, DeviceSample>>;
   hostStats(options: FetchOptions): Promise<HostSample>;
   describe(options: FetchOptions): Promise<HostDescription>;
+  /**
+   * Starts a VM that is down. A rejection leaves open whether it was begun: ask again with the same intent, and look.
+   *
+   * @throws VedetteError VDT_FETCHER_UNSUPPORTED where `start` is not declared (terminal)
+   */
+  start(request: StartRequest, options: FetchOptions): Promise<StartOutcome>;
 
   /** Hints as they come; ends when closed or when `signal` aborts. A lost connection yields a `poll` hint on return. */
   hints(options: { readonly signal: AbortSignal }): AsyncIterable<Hint>;

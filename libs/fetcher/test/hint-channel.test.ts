@@ -45,3 +45,40 @@ it('ends without an error when it is closed or its signal aborts, whatever is he
   channel.offer(poll('too late'));
   expect(await aborted).toEqual([]);
 });
+
+it('an iteration that is left, closed or aborted says so, once', async () => {
+  const told: string[] = [];
+  const channel = new HintChannel();
+  const controller = new AbortController();
+  const { signal } = new AbortController();
+  const left = channel.hints(signal, () => told.push('left'));
+  const aborted = channel.hints(controller.signal, () => told.push('aborted'));
+  channel.hints(signal, () => told.push('closed'));
+  await left.return?.();
+  await left.return?.();
+  controller.abort();
+  channel.close();
+  channel.close();
+  expect(told).toEqual(['left', 'aborted', 'closed']);
+  expect(await aborted.next()).toEqual({ value: undefined, done: true });
+});
+
+it('of two readers each hint goes to one that waits', async () => {
+  const channel = new HintChannel();
+  const { signal } = new AbortController();
+  const [one, other] = [channel.hints(signal), channel.hints(signal)];
+  const waiting = other.next();
+  channel.offer(poll('a'));
+  channel.offer(poll('b'));
+  expect((await waiting).value).toEqual(poll('a'));
+  expect(await take(one, 1)).toEqual([poll('b')]);
+});
+
+it('two questions at once are refused', async () => {
+  const channel = new HintChannel();
+  const hints = channel.hints(new AbortController().signal);
+  const first = hints.next();
+  await expect(hints.next()).rejects.toThrow('one hint at a time');
+  channel.offer(poll('a'));
+  expect((await first).value).toEqual(poll('a'));
+});

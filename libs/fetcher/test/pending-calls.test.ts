@@ -58,6 +58,7 @@ it('closing ends every call under way and refuses later ones; once', async () =>
 it('only what may pass by itself is retryable', () => {
   const retryable = Object.entries(fetcherErrors).flatMap(([code, { retryable: may }]) => (may ? [code] : []));
   expect(retryable.sort()).toEqual([
+    'VDT_FETCHER_BUS_AWAY',
     'VDT_FETCHER_FAILED',
     'VDT_FETCHER_PARTIAL',
     'VDT_FETCHER_REFUSED',

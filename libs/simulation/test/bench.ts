@@ -47,9 +47,9 @@ export function listen(fetcher: HostFetcher): Hint[] {
   return hints;
 }
 
-/** Hints in short: a state for each row, `poll` for a poll. */
+/** Hints in short: a state for each row, else the kind. */
 export function told(hints: readonly Hint[], vm: string): readonly string[] {
   return hints.flatMap((hint) =>
-    hint.kind === 'poll' ? ['poll'] : hint.rows.filter((row) => row.vm === vm).map((row) => row.state),
+    hint.kind === 'rows' ? hint.rows.filter((row) => row.vm === vm).map((row) => row.state) : [hint.kind],
   );
 }

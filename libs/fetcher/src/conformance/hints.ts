@@ -2,6 +2,9 @@ import type { Hint, HostFetcher } from '@vedette/fetcher';
 import { expect, it } from 'vitest';
 import { answersAgain, LONG, outcomes, SHORT, type Subject, undone } from './subject.ts';
 
+/** Longer than two heart-beats are apart. */
+const SILENCE_MS = 7_000;
+
 /** What hints lead to, and how they end. */
 export function hints(subject: Subject): void {
   it('a change leads to rows that say so, or to a poll, without any poll in between', async (ctx) => {
@@ -11,7 +14,8 @@ export function hints(subject: Subject): void {
     await subject.on.settle(fetcher.runtimeStats(LONG));
     const { vm, state } = await subject.on.changeState();
     const told = reader.until(
-      (hint) => hint.kind === 'poll' || hint.rows.some((row) => row.vm === vm && row.state === state),
+      (hint) =>
+        hint.kind === 'poll' || (hint.kind === 'rows' && hint.rows.some((row) => row.vm === vm && row.state === state)),
     );
     const hint = await subject.on.settle(told);
     const rows = hint.kind === 'rows' ? hint.rows : (await subject.on.settle(fetcher.runtimeStats(LONG))).rows;
@@ -29,6 +33,22 @@ export function hints(subject: Subject): void {
     const hint = await subject.on.settle(reader.until(({ kind }) => kind === 'poll'));
     expect(hint).toMatchObject({ kind: 'poll', reason: expect.stringMatching(/./) });
     await answersAgain(subject.on, fetcher);
+  });
+
+  it('heart-beats are signs of life after a listing, and none of a host that is not there', async (ctx) => {
+    await using fetcher = subject.open();
+    if (!fetcher.capabilities.heartBeats) ctx.skip('the driver does not declare heart-beats');
+    await using reader = readHints(fetcher);
+    await subject.on.settle(fetcher.runtimeStats(LONG));
+    await subject.on.settle(reader.until(({ kind }) => kind === 'alive'));
+    const undo = await undone(subject.on.refuse());
+    await subject.on.pass(100);
+    reader.forget();
+    await subject.on.pass(SILENCE_MS);
+    expect(reader.came.filter(({ kind }) => kind === 'alive')).toEqual([]);
+    await undo();
+    await answersAgain(subject.on, fetcher);
+    await subject.on.settle(reader.until(({ kind }) => kind === 'alive'));
   });
 
   it('end without an error at the abort of their signal, and when the fetcher is closed', async () => {
@@ -58,7 +78,7 @@ function readHints(fetcher: HostFetcher): HintReader {
 
 class HintReader implements AsyncDisposable {
   readonly #controller = new AbortController();
-  readonly #came: Hint[] = [];
+  readonly came: Hint[] = [];
   readonly #done: Promise<void>;
   #wake: (() => void) | undefined;
 
@@ -68,13 +88,18 @@ class HintReader implements AsyncDisposable {
 
   async until(matches: (hint: Hint) => boolean): Promise<Hint> {
     for (;;) {
-      const found = this.#came.find(matches);
+      const found = this.came.find(matches);
       if (found !== undefined) return found;
       const next = Promise.withResolvers<void>();
       this.#wake = next.resolve;
       // oxlint-disable-next-line no-await-in-loop -- one hint after the other
       await next.promise;
     }
+  }
+
+  /** From now on only what comes then counts. */
+  forget(): void {
+    this.came.length = 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,7 +109,7 @@ class HintReader implements AsyncDisposable {
 
   async #read(hints: AsyncIterable<Hint>): Promise<void> {
     for await (const hint of hints) {
-      this.#came.push(hint);
+      this.came.push(hint);
       this.#wake?.();
     }
   }

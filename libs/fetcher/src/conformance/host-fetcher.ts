@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hints } from './hints.ts';
 import { listings } from './listings.ts';
 import { sections } from './sections.ts';
+import { starts } from './starts.ts';
 import { answersAgain, type Subject, undone } from './subject.ts';
 import { unanswered } from './unanswered.ts';
 import type { FetcherUnderTest } from './under-test.ts';
@@ -41,6 +42,7 @@ export function hostFetcherConformance(
     describe('sections', () => sections(subject));
     describe('a host that does not answer', () => unanswered(subject));
     describe('hints', () => hints(subject));
+    describe('starts', () => starts(subject));
   });
 }
 

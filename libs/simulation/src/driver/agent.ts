@@ -1,4 +1,5 @@
-import type { RuntimeRow } from '@vedette/fetcher';
+import { type RuntimeRow, StartIntents, type StartOutcome, type StartRequest } from '@vedette/fetcher';
+import { isActive } from '@vedette/model';
 import type { Clock, Timer } from '@vedette/runtime';
 import type { Fleet } from '../fleet.ts';
 import type { FleetHost } from '../host.ts';
@@ -54,6 +55,8 @@ export class SimulatedAgent {
   readonly #nowMs: () => number;
   readonly #rows = new Map<string, RecordedRow>();
   readonly #listeners = new Set<HintListener>();
+  /** Of every boot: an agent remembers them across its restarts. */
+  readonly #intents = new StartIntents();
   #left: Departure[] = [];
   /** Departures up to this revision have been forgotten. */
   #leftForgottenRev = 0;
@@ -115,6 +118,18 @@ export class SimulatedAgent {
 
   vms(): Iterable<RecordedRow> {
     return this.#rows.values();
+  }
+
+  /** Starts a VM that is down, by way of the script; as of the last {@link look}. */
+  start(request: StartRequest, wallNowMs: number, tMs: number): Promise<StartOutcome> {
+    return this.#intents.answer(request, wallNowMs, () => {
+      const { vm } = request;
+      const state = this.#rows.get(vm)?.view.state;
+      if (state === undefined) return Promise.resolve({ outcome: 'refused', detail: `there is no VM ${vm}` });
+      if (isActive(state)) return Promise.resolve({ outcome: 'active', detail: '' });
+      this.#fleet.script.add({ kind: 'state', atMs: tMs, host: this.host.id, vm, state: 'running' });
+      return Promise.resolve({ outcome: 'started', detail: '' });
+    });
   }
 
   /** Brings the table up to `tMs` and tells the listeners what changed. */

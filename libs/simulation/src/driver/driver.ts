@@ -12,9 +12,17 @@ export interface SimulationDriverOptions {
   readonly latencyMs?: number;
   /** When the fleet begins, on the clock. Default 0: the clock's time is the fleet's. */
   readonly originMs?: number;
-  /** Default: everything but `start`. */
+  /** Default: everything but `heartBeats`: nothing is between it and its reader. */
   readonly capabilities?: Partial<HostCapabilities>;
 }
+
+const defaultCapabilities: HostCapabilities = {
+  delta: true,
+  push: true,
+  heartBeats: false,
+  start: true,
+  guestAgent: true,
+};
 
 /**
  * Serves a simulated fleet at `sim://<host id>`. All fetchers of one driver share the agents: two of them for one host
@@ -22,7 +30,7 @@ export interface SimulationDriverOptions {
  */
 export function simulationDriver(options: SimulationDriverOptions): HostDriver {
   const { fleet, clock, latencyMs = 0, originMs = 0 } = options;
-  const capabilities = { delta: true, push: true, start: false, guestAgent: true, ...options.capabilities };
+  const capabilities = { ...defaultCapabilities, ...options.capabilities };
   const nowMs = (): number => Math.max(0, clock.now() - originMs);
   const agents = new Map<string, SimulatedAgent>();
   const agentOf = (host: string): SimulatedAgent => {

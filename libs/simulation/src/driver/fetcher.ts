@@ -11,6 +11,8 @@ import {
   type Section,
   type SectionName,
   type Sections,
+  type StartOutcome,
+  type StartRequest,
   type StatusDocument,
 } from '@vedette/fetcher';
 import type { DeviceSample, HostSample, SectionDocument } from '@vedette/model';
@@ -124,6 +126,15 @@ export class SimulatedHostFetcher implements HostFetcher {
     });
   }
 
+  start(request: StartRequest, options: FetchOptions): Promise<StartOutcome> {
+    return this.#call('start', options, (tMs) => {
+      if (!this.capabilities.start) throw new VedetteError('VDT_FETCHER_UNSUPPORTED');
+      const { agent, clock } = this.#options;
+      agent.look(tMs);
+      return agent.start(request, clock.wallNow(), tMs);
+    });
+  }
+
   async *hints(options: { readonly signal: AbortSignal }): AsyncGenerator<Hint, void, undefined> {
     if (this.#pending.closed) return;
     const { agent, clock, nowMs } = this.#options;
@@ -154,7 +165,7 @@ export class SimulatedHostFetcher implements HostFetcher {
   }
 
   /** One question to the host and its answer, with what the script has go wrong. No timer where nothing takes time. */
-  async #call<T>(call: FetcherCall, options: FetchOptions, answer: (tMs: number) => T): Promise<T> {
+  async #call<T>(call: FetcherCall, options: FetchOptions, answer: (tMs: number) => T | Promise<T>): Promise<T> {
     this.#pending.signal.throwIfAborted();
     options.signal?.throwIfAborted();
     const { nowMs, latencyMs } = this.#options;
@@ -166,12 +177,16 @@ export class SimulatedHostFetcher implements HostFetcher {
     return this.#pending.run(what, options, (signal) => this.#travel(met, signal, answer));
   }
 
-  async #travel<T>(fault: CallFault | undefined, signal: AbortSignal, answer: (tMs: number) => T): Promise<T> {
+  async #travel<T>(
+    fault: CallFault | undefined,
+    signal: AbortSignal,
+    answer: (tMs: number) => T | Promise<T>,
+  ): Promise<T> {
     const { clock, nowMs, latencyMs } = this.#options;
     if (latencyMs > 0) await clock.sleep(latencyMs / 2, { signal });
     if (fault?.kind === 'hang') await clock.sleep(Number.MAX_SAFE_INTEGER, { signal });
     if (fault !== undefined && fault.kind !== 'slow') throw failureOf(fault);
-    const answered = answer(nowMs());
+    const answered = await answer(nowMs());
     const wayBackMs = latencyMs / 2 + (fault?.delayMs ?? 0);
     if (wayBackMs > 0) await clock.sleep(wayBackMs, { signal });
     return answered;

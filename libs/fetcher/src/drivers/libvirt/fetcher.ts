@@ -12,9 +12,12 @@ import type {
   RuntimeStats,
   Section,
   Sections,
+  StartOutcome,
+  StartRequest,
   StatusDocument,
 } from '../../host-port.ts';
 import { PendingCalls } from '../../pending-calls.ts';
+import { StartIntents } from '../../start-intents.ts';
 import { readDeviceStats } from './device-stats.ts';
 import type { DomainEntry } from './domain-entry.ts';
 import { DomainEvents } from './domain-events.ts';
@@ -25,7 +28,11 @@ import { HostFacts } from './host-facts.ts';
 import { HostSampler } from './host-sample.ts';
 import { type Call, type ListingOptions, Listings } from './listings.ts';
 import { SpareConnection } from './spare-connection.ts';
+import { startDomain } from './start-domain.ts';
 import type { LibvirtUrl } from './url.ts';
+
+/** As long as libvirtd is given to start a QEMU, whoever still waits for it. */
+const startTimeoutMs = 300_000;
 
 /** Storage pools and networks that must be active on a host that is fit. */
 export interface RequiredParts {
@@ -40,8 +47,8 @@ export interface LibvirtFetcherOptions extends ListingOptions {
 }
 
 /**
- * One host by its libvirtd: the port over the parts that know how. Three connections to one libvirtd keep apart what can
- * be held: listings, states, definitions and events; guest agents; and what asks QEMU.
+ * One host by its libvirtd: the port over the parts that know how. Four connections to one libvirtd keep apart what can
+ * be held: listings, states, definitions and events; guest agents; what asks QEMU; and starts.
  */
 export class LibvirtFetcher implements HostFetcher {
   readonly capabilities: HostCapabilities;
@@ -49,6 +56,8 @@ export class LibvirtFetcher implements HostFetcher {
   readonly #calls: PendingCalls;
   readonly #session: LibvirtSession;
   readonly #monitor: SpareConnection;
+  readonly #starts: SpareConnection;
+  readonly #intents = new StartIntents();
   readonly #context: DriverContext;
   readonly #facts = new HostFacts();
   readonly #sampler = new HostSampler();
@@ -66,7 +75,14 @@ export class LibvirtFetcher implements HostFetcher {
     this.#calls = new PendingCalls(clock);
     this.#session = new LibvirtSession({ ...connect, ...(random === undefined ? {} : { random }) });
     this.#monitor = new SpareConnection((signal) => connectLibvirt({ ...connect, signal }));
-    this.capabilities = { delta: false, push: true, start: false, guestAgent: this.#session.agentAllowed };
+    this.#starts = new SpareConnection((signal) => connectLibvirt({ ...connect, signal }));
+    this.capabilities = {
+      delta: false,
+      push: true,
+      heartBeats: false,
+      start: !url.readOnly,
+      guestAgent: this.#session.agentAllowed,
+    };
     this.#context = {
       clock,
       session: this.#session,
@@ -146,6 +162,17 @@ export class LibvirtFetcher implements HostFetcher {
     });
   }
 
+  /** libvirtd knows no intents: this fetcher remembers its own. Its clock is taken for the host's. */
+  start(request: StartRequest, options: FetchOptions): Promise<StartOutcome> {
+    return this.#call('starting a VM', options, () => {
+      if (!this.capabilities.start) throw new VedetteError('VDT_FETCHER_UNSUPPORTED');
+      return this.#intents.answer(request, this.#options.clock.wallNow(), async () => {
+        const call = { timeoutMs: startTimeoutMs, signal: this.#calls.signal };
+        return startDomain(await this.#starts.get(), request.vm, call);
+      });
+    });
+  }
+
   hints(options: { readonly signal: AbortSignal }): AsyncIterable<Hint> {
     return this.#hints.hints(options.signal);
   }
@@ -153,7 +180,8 @@ export class LibvirtFetcher implements HostFetcher {
   async close(): Promise<void> {
     this.#calls.close();
     this.#hints.close();
-    await Promise.all([this.#session.close(), this.#monitor.close(this.#calls.signal.reason)]);
+    const { reason } = this.#calls.signal;
+    await Promise.all([this.#session.close(), this.#monitor.close(reason), this.#starts.close(reason)]);
     await this.#events.ended;
   }
 
