@@ -77,6 +77,12 @@ export const channels: { readonly [N in EventName]: Channel<N> } = {
     durable: false,
     summary: 'Every 3 s: proof that the hosts of a member are watched.',
   },
+  MonitorBlind: {
+    address: 'vedette.v1.monitor.blind.{member}',
+    subjectOf: ({ member }) => subjects.blind(member),
+    durable: true,
+    summary: 'A member that runs observers cannot see its hosts, for a reason of its own; or sees them again.',
+  },
   MarkCast: {
     address: 'vedette.v1.mark',
     subjectOf: () => subjects.mark(),

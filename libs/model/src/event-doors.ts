@@ -10,6 +10,7 @@ import {
   type HostCoverage,
   type HostStatsSampled,
   type MarkCast,
+  type MonitorBlind,
   type ObserverEvent,
   type SnapshotColumns,
   type VMStatsSampled,
@@ -41,6 +42,11 @@ export function decodeFleetEvent(document: Uint8Array | string): Result<FleetEve
 /** Never throws. */
 export function decodeHostCoverage(document: Uint8Array | string): Result<HostCoverage> {
   return decodeOneOf(coverageRules, document) as Result<HostCoverage>;
+}
+
+/** Never throws. */
+export function decodeMonitorBlind(document: Uint8Array | string): Result<MonitorBlind> {
+  return decodeOneOf(blindRules, document) as Result<MonitorBlind>;
 }
 
 /** Never throws. */
@@ -185,6 +191,13 @@ const coverageRules: Rules = {
         (wrong === undefined ? undefined : { path: '/data', message: 'names a host that is no identifier' })
       );
     },
+  },
+};
+
+const blindRules: Rules = {
+  MonitorBlind: {
+    id: ({ member, since, until }) => `${member}/blind/${since}${until === undefined ? '' : '/over'}`,
+    verify: (data) => identifier('/data/member', data.member),
   },
 };
 

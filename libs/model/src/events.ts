@@ -32,6 +32,8 @@ const observation = {
 };
 const ofVm = { host: Identifier, vm: Identifier, ...observation };
 const closed = { additionalProperties: false } as const;
+/** A code (`bus_disconnected`, `hosts_failing`) and, after a colon, words. */
+const BlindReason = Type.String({ minLength: 1, maxLength: 1024 });
 const Sampled = Type.Union([Type.Number({ minimum: 0 }), Type.Null()]);
 
 export const VMStateChanged = eventSchema(
@@ -205,11 +207,35 @@ export const HostCoverage = eventSchema(
       marks: Type.Array(
         Type.Object({ host: Identifier, mark: Type.Integer({ minimum: 1 }), version: Version }, closed),
       ),
+      /** Left out while the member sees: it is blind, and whatever it does not see counts against no host (I2). */
+      blind: Type.Optional(Type.Object({ since: Timestamp, why: BlindReason }, closed)),
     },
     closed,
   ),
 );
 export type HostCoverage = Type.Static<typeof HostCoverage>;
+
+/**
+ * A member cannot see its hosts, for a reason of its own: no host is called non-responsive for it (I2). Told when it
+ * begins, or as soon as the bus is back, and once more with `until` when it is over; when it was over before it could be
+ * told, only the second.
+ */
+export const MonitorBlind = eventSchema(
+  'MonitorBlind',
+  Type.Object(
+    {
+      member: Identifier,
+      since: Timestamp,
+      why: BlindReason,
+      /** Hosts concerned, the most there were. */
+      hosts: Type.Integer({ minimum: 0 }),
+      /** Since when the member sees again; every host has its full grace from then on. */
+      until: Type.Optional(Timestamp),
+    },
+    closed,
+  ),
+);
+export type MonitorBlind = Type.Static<typeof MonitorBlind>;
 
 /** Volatile: asks every observer of the realms (all when empty) to list at once and to echo the mark. */
 export const MarkCast = eventSchema(
@@ -313,6 +339,7 @@ export const eventSchemas = {
   VMStatsSampled,
   HostStatsSampled,
   HostCoverage,
+  MonitorBlind,
   MarkCast,
   VMChanged,
   HostChanged,

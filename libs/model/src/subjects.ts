@@ -56,6 +56,7 @@ export const subjects = {
   hostSnapshot: (host: string) => `${root}.host.snapshot.${escapeToken(host)}`,
   hostState: (host: string) => `${root}.host.state.${escapeToken(host)}`,
   coverage: (member: string) => `${root}.monitor.coverage.${escapeToken(member)}`,
+  blind: (member: string) => `${root}.monitor.blind.${escapeToken(member)}`,
   mark: () => `${root}.mark`,
   vmStats: (host: string) => `${root}.stats.vm.${escapeToken(host)}`,
   hostStats: (host: string) => `${root}.stats.host.${escapeToken(host)}`,
@@ -70,6 +71,7 @@ export const subjectPatterns = {
   /** Everything that observers publish for keeps. */
   observerEvents: [`${root}.vm.>`, `${root}.host.snapshot.*`, `${root}.host.state.*`],
   coverage: `${root}.monitor.coverage.*`,
+  blind: `${root}.monitor.blind.*`,
   mark: `${root}.mark`,
   fleet: `${root}.fleet.>`,
   everything: `${root}.>`,

@@ -5,6 +5,7 @@ import {
   decodeFleetEvent,
   decodeHostCoverage,
   decodeMarkCast,
+  decodeMonitorBlind,
   decodeObserverEvent,
   decodeStats,
   type EventName,
@@ -28,6 +29,7 @@ const decoders: { readonly [N in EventName]: Decode } = {
   VMStatsSampled: decodeStats,
   HostStatsSampled: decodeStats,
   HostCoverage: decodeHostCoverage,
+  MonitorBlind: decodeMonitorBlind,
   MarkCast: decodeMarkCast,
   VMChanged: decodeFleetEvent,
   HostChanged: decodeFleetEvent,
@@ -50,7 +52,7 @@ describe('the doors of events', () => {
 
   it.each(names)('each lets in its own events only: %s', (name) => {
     const event = exampleEvent(name);
-    for (const other of [decodeObserverEvent, decodeFleetEvent, decodeHostCoverage, decodeMarkCast, decodeStats]) {
+    for (const other of new Set(Object.values(decoders))) {
       const result = other(JSON.stringify(event));
       expect(result.ok).toBe(other === decoders[name]);
       if (!result.ok) expect(result.fault).toMatchObject({ code: 'schema', path: '/type' });
@@ -110,6 +112,7 @@ describe('the doors of events', () => {
       ),
     ).toBe('/data');
     expect(pathOf(decode('HostCoverage', exampleEvent('HostCoverage', { member: bad })))).toBe('/data/member');
+    expect(pathOf(decode('MonitorBlind', exampleEvent('MonitorBlind', { member: bad })))).toBe('/data/member');
     expect(pathOf(decode('VMChanged', exampleEvent('VMChanged', { host: bad })))).toBe('/data/host');
     expect(pathOf(decode('VMChanged', exampleEvent('VMChanged', { realm: bad })))).toBe('/data/realm');
     expect(pathOf(decode('VMChanged', exampleEvent('VMChanged', { conflict: ['h.1', bad] })))).toBe('/data/conflict/1');
@@ -234,6 +237,7 @@ describe('fuzzing the doors', () => {
     decodeObserverEvent,
     decodeFleetEvent,
     decodeHostCoverage,
+    decodeMonitorBlind,
     decodeMarkCast,
     decodeStats,
   );

@@ -3,6 +3,11 @@ export class MonitorCounters {
   polls = 0;
   pollFailures = 0;
   pollsSkipped = 0;
+  pollsPutOff = 0;
+  heartBeats = 0;
+  heartBeatsMissed = 0;
+  blindnesses = 0;
+  blindFailures = 0;
   hints = 0;
   hintsLost = 0;
   sectionFetches = 0;

@@ -1,5 +1,6 @@
 import { envelope, type HostCoverage, subjects } from '@vedette/model';
 import type { HostProof } from './host-proof.ts';
+import type { Blindness } from './sight.ts';
 
 /** How often an echoed mark is repeated: coverage is volatile, a lost one must not hold a VM's truth back. */
 const echoRepeats = 3;
@@ -21,7 +22,12 @@ export class CoverageReporter {
     this.#freshMs = 2 * pollIntervalMs;
   }
 
-  build(proofs: Iterable<HostProof>, nowMs: number, wallMs: number): HostCoverage {
+  build(
+    proofs: Iterable<HostProof>,
+    nowMs: number,
+    wallMs: number,
+    blindness: Pick<Blindness, 'since' | 'why'> | undefined,
+  ): HostCoverage {
     let hosts = 0;
     let provedAgoMs = 0;
     const exceptions: Record<string, number | null> = {};
@@ -41,7 +47,14 @@ export class CoverageReporter {
       source: this.#source,
       subject: subjects.coverage(this.#member),
       wallMs,
-      data: { member: this.#member, hosts, provedAgoMs, exceptions, marks },
+      data: {
+        member: this.#member,
+        hosts,
+        provedAgoMs,
+        exceptions,
+        marks,
+        ...(blindness === undefined ? {} : { blind: { since: blindness.since, why: blindness.why } }),
+      },
     });
   }
 

@@ -1,7 +1,7 @@
 import { type ActorContext, type ActorDefinition, type Behaviour, defineActor } from '@vedette/actor';
 import type { Hint, RuntimeStats } from '@vedette/fetcher';
 import { escapeToken } from '@vedette/model';
-import { Backoff, hash32, VedetteError } from '@vedette/runtime';
+import { VedetteError } from '@vedette/runtime';
 import type { Opening } from '@vedette/store';
 import { Describing } from './describing.ts';
 import { pumpHints } from './hint-pump.ts';
@@ -9,14 +9,15 @@ import type { HostActorArgs, HostActorDeps } from './host-actor-args.ts';
 import { HostHealth, type HostHealthChange } from './host-health.ts';
 import type { HostMessage, HostOutcome, HostRequest, PollUnderWay, SectionsFetched } from './host-messages.ts';
 import { HostIdentityGuard } from './identity.ts';
-import { entriesOf, type Observation, observedNow, type VMEntry } from './knowledge.ts';
+import { type Observation, observedNow, takeOpening } from './knowledge.ts';
 import { Listings } from './listing.ts';
 import { Outbox } from './outbox.ts';
-import { untilTurnMs } from './phases.ts';
-import { failureReason } from './reasons.ts';
+import { type PolledHost, Polling } from './polling.ts';
+import { failureReason, isBusAway } from './reasons.ts';
 import { Samples } from './samples.ts';
 import { SectionFetches } from './section-fetches.ts';
 import { Telling } from './telling.ts';
+import { HostVMs } from './vm-table/index.ts';
 
 /**
  * One host, watched: polls, hints and sections come in, events go out.
@@ -46,8 +47,9 @@ class HostBehaviour implements Behaviour<HostMessage> {
   readonly #deps: HostActorDeps;
   readonly #args: HostActorArgs;
   readonly #context: ActorContext<HostMessage>;
-  readonly #opening: Opening;
-  readonly #entries: Map<string, VMEntry>;
+  /** Without its VMs: they are in the entries, and there are many of them. */
+  readonly #opening: Pick<Opening, 'epoch' | 'firstContact' | 'hostState'>;
+  readonly #entries: HostVMs;
   readonly #outbox: Outbox;
   readonly #listings: Listings;
   readonly #fetches: SectionFetches;
@@ -56,13 +58,11 @@ class HostBehaviour implements Behaviour<HostMessage> {
   readonly #describing: Describing;
   readonly #health: HostHealth;
   readonly #identity: HostIdentityGuard;
-  readonly #backoff: Backoff;
-  readonly #hash: number;
-  #polls = 0;
-  #polling = false;
-  #pollAgain = false;
-  /** A listing of this run was believed. */
-  #listedOnce = false;
+  readonly #polling: Polling;
+  /** When a listing of this run was last believed; monotonic. */
+  #listedMs: number | undefined;
+  /** It is the turn of the samples, which wait for a poll under way. */
+  #sampleDue = false;
   /** The last answer was the host's own. While it was not, hinted rows and descriptions are somebody else's too (I2). */
   #believed = false;
 
@@ -71,8 +71,10 @@ class HostBehaviour implements Behaviour<HostMessage> {
     this.#deps = deps;
     this.#args = args;
     this.#context = context;
-    this.#opening = opening;
-    this.#entries = entriesOf(opening);
+    const { epoch, firstContact, hostState } = opening;
+    this.#opening = { epoch, firstContact, hostState };
+    this.#entries = new HostVMs(deps.vms);
+    takeOpening(this.#entries, opening);
     const origin = {
       host: args.host.id,
       epoch: opening.epoch,
@@ -87,20 +89,31 @@ class HostBehaviour implements Behaviour<HostMessage> {
     this.#describing = new Describing(deps, args, context);
     this.#health = new HostHealth(config, opening.hostState, context.clock.now());
     this.#identity = new HostIdentityGuard(opening.hostUuid);
-    this.#backoff = new Backoff({ initialMs: config.pollIntervalMs, maxMs: config.backoffMaxMs }, deps.random);
-    this.#hash = hash32(args.host.id);
+    this.#polling = new Polling(deps, args, context, this.#polled());
+    this.#reportSight();
     pumpHints(args.fetcher, context, deps.counters);
-    this.#startPoll();
+    this.#polling.begin();
   }
 
   handle(message: HostMessage): void {
     if ('life' in message && message.life !== this.#context.signal) return;
+    this.#handle(message);
+    // Nobody else holds an entry: none is to be told, in doubt or asked for.
+    if (this.#outbox.settled && !this.#fetches.underWay) this.#entries.rest(this.#context.clock.now());
+  }
+
+  dispose(): void {
+    this.#entries.clear();
+  }
+
+  #handle(message: HostMessage): void {
     switch (message.kind) {
       case 'poll':
-        this.#startPoll();
+        this.#polling.due();
         break;
       case 'sample':
-        this.#samples.sample(this.#believed);
+        this.#sampleDue = true;
+        if (!this.#polling.freshen()) this.#sample();
         break;
       case 'describe':
         this.#describing.again();
@@ -119,8 +132,11 @@ class HostBehaviour implements Behaviour<HostMessage> {
 
   #cameBack(outcome: HostOutcome): void {
     switch (outcome.kind) {
+      case 'granted':
+        this.#polling.granted(outcome.place);
+        break;
       case 'polled':
-        this.#polled(outcome.poll, outcome.stats);
+        this.#answered(outcome.poll, outcome.stats);
         break;
       case 'poll-failed':
         this.#pollFailed(outcome.error);
@@ -145,7 +161,10 @@ class HostBehaviour implements Behaviour<HostMessage> {
   #asked(request: HostRequest): void {
     switch (request.kind) {
       case 'mark':
-        this.#startPoll();
+        this.#polling.atOnce();
+        break;
+      case 'hope':
+        this.#polling.hasten();
         break;
       case 'snapshot':
         if (this.#telling.snapshotDue) break; // one follows by itself, once there is a listing to tell
@@ -154,68 +173,68 @@ class HostBehaviour implements Behaviour<HostMessage> {
         break;
       case 'documents':
         this.#fetches.askDocuments(request.vms);
+        this.#polling.review();
         break;
       case 'superseded':
         if (request.epoch >= this.#opening.epoch) throw new VedetteError('VDT_MONITOR_SUPERSEDED');
         break;
       case 'drain':
-        for (const timer of ['poll', 'sample', 'describe']) this.#context.cancelTimer(timer);
+        for (const timer of ['sample', 'describe']) this.#context.cancelTimer(timer);
+        this.#polling.end();
+        this.#sampleDue = false;
         this.#telling.drain(request.reply);
     }
   }
 
   // ---- Polling -----------------------------------------------------------------------------------------------
 
-  #startPoll(): void {
-    if (this.#telling.draining) return;
-    if (this.#polling) {
-      this.#pollAgain = true;
-      this.#deps.counters.pollsSkipped++;
-      return;
-    }
-    this.#polling = true;
-    this.#pollAgain = false;
-    this.#deps.counters.polls++;
-    const poll = { number: ++this.#polls, mark: this.#args.proof.heardMark };
-    const { pollTimeoutMs } = this.#deps.config;
-    const { since } = this.#listings;
-    const options = {
-      timeoutMs: pollTimeoutMs,
-      signal: this.#context.signal,
-      ...(since === undefined ? {} : { since }),
+  /** What decides when the next poll is due. */
+  #polled(): PolledHost {
+    const [listings, health, telling, fetches] = [this.#listings, this.#health, this.#telling, this.#fetches];
+    const { proof } = this.#args;
+    return {
+      get since() {
+        return listings.since;
+      },
+      get failures() {
+        return health.failures;
+      },
+      get content() {
+        const marksAnswered = proof.heardMark <= telling.answeredMark;
+        return listings.since !== undefined && marksAnswered && !telling.snapshotDue && fetches.content;
+      },
     };
-    const { self, signal } = this.#context;
-    this.#args.fetcher.runtimeStats(options).then(
-      (stats) => self.offer({ kind: 'polled', life: signal, poll, stats }),
-      (error: unknown) => self.offer({ kind: 'poll-failed', life: signal, error }),
-    );
   }
 
-  /** At the host's own phase, so that thousands of hosts spread evenly and stay where they are. */
-  #scheduleNextPoll(): void {
-    if (this.#telling.draining) return;
-    if (this.#pollAgain) {
-      this.#startPoll();
-      return;
-    }
-    const { pollIntervalMs } = this.#deps.config;
-    if (this.#health.failures > 0) {
-      this.#context.setTimer('poll', { kind: 'poll' }, this.#backoff.nextDelayMs());
-      return;
-    }
-    this.#backoff.reset();
-    const delayMs = untilTurnMs(this.#hash, pollIntervalMs, this.#context.clock.now());
-    this.#context.setTimer('poll', { kind: 'poll' }, delayMs);
+  /** The poll's outcome was taken in. */
+  #pollEnded(): void {
+    this.#reportSight();
+    if (!this.#fetches.underWay) this.#polling.giveWay();
+    this.#polling.next();
+    if (this.#sampleDue) this.#sample();
+    this.#telling.pump();
+  }
+
+  #sample(): void {
+    this.#sampleDue = false;
+    this.#samples.sample(this.#believed, this.#listedMs ?? Number.NEGATIVE_INFINITY);
   }
 
   #pollFailed(error: unknown): void {
-    this.#polling = false;
+    this.#polling.cameBack();
     this.#deps.counters.pollFailures++;
-    const reason = failureReason(error);
-    if (this.#health.failures === 0) this.#logOutage(reason, error);
-    this.#unobservable(reason);
-    this.#scheduleNextPoll();
-    this.#telling.pump();
+    const { sight } = this.#deps;
+    sight.look();
+    const { sightedMs } = sight;
+    if (sightedMs === undefined || isBusAway(error)) {
+      this.#deps.counters.blindFailures++;
+      this.#health.failedUnseen();
+    } else {
+      const reason = failureReason(error);
+      this.#unobservable(reason, sightedMs);
+      if (this.#health.counted === 1) this.#logOutage(reason, error);
+    }
+    this.#pollEnded();
   }
 
   /** Once an outage, for whoever set the host up: the fleet is told only after the grace. */
@@ -227,29 +246,35 @@ class HostBehaviour implements Behaviour<HostMessage> {
   }
 
   /** The host could not be seen: its reachability may change, no register does (I2). */
-  #unobservable(reason: string): void {
-    this.#announce(this.#health.failed(this.#context.clock.now(), reason, this.#entries.size), 'poll');
+  #unobservable(reason: string, sightedMs: number): void {
+    this.#announce(this.#health.failed(this.#context.clock.now(), reason, this.#entries.size, sightedMs), 'poll');
   }
 
-  #polled(poll: PollUnderWay, stats: RuntimeStats): void {
-    this.#polling = false;
+  /** What the monitor as a whole makes of failures (I2). */
+  #reportSight(): void {
+    this.#args.inSight.report(this.#health.inSight, this.#health.failures > 0);
+  }
+
+  #answered(poll: PollUnderWay, stats: RuntimeStats): void {
+    this.#polling.cameBack();
     const verdict = this.#identity.check(stats);
     this.#believed = verdict.kind === 'believe';
     if (verdict.kind === 'believe') this.#listed(poll, stats);
     else if (verdict.kind === 'ask-again') this.#askAgain();
     else this.#conflicting(verdict.reason);
-    this.#scheduleNextPoll();
-    this.#telling.pump();
+    this.#pollEnded();
   }
 
   #askAgain(): void {
     this.#listings.askWhole();
-    this.#pollAgain = true;
+    this.#polling.lost();
+    this.#polling.wantAgain();
   }
 
   #conflicting(reason: string): void {
     this.#deps.counters.identityConflicts++;
     this.#listings.askWhole();
+    this.#polling.lost();
     const nowMs = this.#context.clock.now();
     this.#announce(this.#health.judged(`identity_conflict: ${reason}`, nowMs) ?? this.#health.answered(nowMs), 'poll');
   }
@@ -257,9 +282,12 @@ class HostBehaviour implements Behaviour<HostMessage> {
   #listed(poll: PollUnderWay, stats: RuntimeStats): void {
     const nowMs = this.#context.clock.now();
     const observation = this.#observation('poll');
-    this.#proved(nowMs);
+    const first = this.#listedMs === undefined;
+    this.#listedMs = nowMs;
+    this.#proved(nowMs, first);
     const { pollAgain, answers } = this.#listings.take(poll.number, stats, observation);
-    if (pollAgain) this.#pollAgain = true;
+    if (pollAgain) this.#polling.wantAgain();
+    this.#polling.listed(poll.number);
     this.#args.proof.vms = this.#entries.size;
     if (answers) this.#telling.answer(poll.mark);
     this.#describing.listed(stats.boot);
@@ -267,9 +295,7 @@ class HostBehaviour implements Behaviour<HostMessage> {
     if (stats.complete && this.#telling.snapshotDue) this.#trySnapshot();
   }
 
-  #proved(nowMs: number): void {
-    const first = !this.#listedOnce;
-    this.#listedOnce = true;
+  #proved(nowMs: number, first: boolean): void {
     this.#args.proof.provedMs = nowMs;
     this.#judge(nowMs);
     if (!first) return;
@@ -287,26 +313,42 @@ class HostBehaviour implements Behaviour<HostMessage> {
   // ---- Hints -------------------------------------------------------------------------------------------------
 
   #hinted(hint: Hint): void {
+    if (hint.kind === 'alive') {
+      this.#alive();
+      return;
+    }
     this.#deps.counters.hints++;
     if (hint.kind === 'poll') {
-      this.#startPoll();
+      this.#polling.lost();
+      this.#polling.atOnce();
       return;
     }
     // Before the first listing nobody knows whose rows these are (identity), nor what they add to.
     if (!this.#believed) {
-      this.#startPoll();
+      this.#polling.atOnce();
       return;
     }
-    const poll = { number: this.#polls, underWay: this.#polling };
-    this.#listings.takeHinted(hint.rows, poll, this.#observation('push'));
+    this.#listings.takeHinted(hint.rows, this.#polling.last, this.#observation('push'));
     this.#fetches.fetchWanted();
+    this.#polling.review();
     this.#telling.pump();
+  }
+
+  /** A heart-beat proves as much as a poll without changes, of a host whose state is known. */
+  #alive(): void {
+    const proves = this.#polling.beat();
+    if (!proves || !this.#believed) return;
+    const nowMs = this.#context.clock.now();
+    this.#args.proof.provedMs = nowMs;
+    this.#health.alive(nowMs);
   }
 
   // ---- Sections ----------------------------------------------------------------------------------------------
 
   #sectionsFetched(fetched: SectionsFetched): void {
     this.#fetches.fetched(fetched);
+    if (!this.#fetches.underWay) this.#polling.giveWay();
+    this.#polling.review();
     if (this.#telling.snapshotDue) this.#trySnapshot();
     this.#telling.pump();
   }

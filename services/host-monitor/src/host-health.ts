@@ -20,12 +20,17 @@ export interface HostHealthChange {
  * H2. `non_responsive` only after more than two failed attempts in a row **and** a silence beyond the grace.
  * H3. In between it is `connecting`, which is shown (by its age) and not announced: one outage is one event (N6). A host
  *     that was never reached is the exception: the first failure is announced, with what is wrong.
+ * H4. What fails while we are blind counts against us (I2): it is no attempt of H2, and nothing is announced for it. Once
+ *     we see again the host has a full grace of its own.
  */
 export class HostHealth {
   readonly #config: MonitorConfig;
   #announced: HostState | undefined;
   #announcedReason = '';
   #failures = 0;
+  #counted = 0;
+  /** Neither failures nor silence before count. */
+  #judgedFromMs = Number.NEGATIVE_INFINITY;
   #lastAnswerMs: number;
   #unfit = '';
 
@@ -41,6 +46,16 @@ export class HostHealth {
     return this.#failures;
   }
 
+  /** Of these, the ones that count against the host (H4). */
+  get counted(): number {
+    return this.#counted;
+  }
+
+  /** It was seen until now, as far as the fleet was told: its silence would be news. */
+  get inSight(): boolean {
+    return this.#announced === 'up' || this.#announced === 'non_operational';
+  }
+
   get state(): HostState {
     return this.#failures > 0 && this.#announced !== 'non_responsive'
       ? 'connecting'
@@ -50,6 +65,12 @@ export class HostHealth {
   /** Takes in a good answer of a host that is not to be judged yet. */
   seen(nowMs: number): void {
     this.#failures = 0;
+    this.#counted = 0;
+    this.#lastAnswerMs = nowMs;
+  }
+
+  /** Takes in a heart-beat: the host lives, whatever became of the last question. */
+  alive(nowMs: number): void {
     this.#lastAnswerMs = nowMs;
   }
 
@@ -67,12 +88,31 @@ export class HostHealth {
     return this.#failures > 0 ? undefined : this.answered(nowMs);
   }
 
-  /** Takes in a failed attempt. */
-  failed(nowMs: number, reason: string, vms: number): ReturnType<HostHealth['answered']> {
+  /** Takes in an attempt that failed while we were blind (H4). */
+  failedUnseen(): void {
     this.#failures++;
+  }
+
+  /**
+   * Takes in a failed attempt.
+   *
+   * @param sightedMs since when we see, monotonic: neither silence nor failures before count
+   */
+  failed(
+    nowMs: number,
+    reason: string,
+    vms: number,
+    sightedMs = Number.NEGATIVE_INFINITY,
+  ): ReturnType<HostHealth['answered']> {
+    this.#failures++;
+    if (sightedMs > this.#judgedFromMs) {
+      this.#judgedFromMs = sightedMs;
+      this.#counted = 0;
+    }
+    this.#counted++;
     if (this.#announced === undefined) return this.#move('connecting', reason);
-    const silentMs = nowMs - this.#lastAnswerMs;
-    if (this.#failures <= 2 || silentMs <= graceMs(this.#config, vms)) return undefined;
+    const silentMs = nowMs - Math.max(this.#lastAnswerMs, this.#judgedFromMs);
+    if (this.#counted <= 2 || silentMs <= graceMs(this.#config, vms)) return undefined;
     return this.#announced === 'non_responsive' ? undefined : this.#move('non_responsive', reason);
   }
 

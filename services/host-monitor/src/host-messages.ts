@@ -2,6 +2,7 @@ import type { Reply } from '@vedette/actor';
 import type { PublishOutcome } from '@vedette/bus';
 import type { Hint, HostDescription, RuntimeStats } from '@vedette/fetcher';
 import type { DeviceSample, HostSample } from '@vedette/model';
+import type { GateTicket } from './listing-gate.ts';
 import type { SectionFetch, SectionReply } from './sections.ts';
 
 /** What a host actor handles: its own timers, what came of what it began, hints, and what others ask of it. */
@@ -21,6 +22,7 @@ export type HostMessage =
 export type HostOutcome = { readonly life: AbortSignal } & (
   | { readonly kind: 'polled'; readonly poll: PollUnderWay; readonly stats: RuntimeStats }
   | { readonly kind: 'poll-failed'; readonly error: unknown }
+  | { readonly kind: 'granted'; readonly place: GateTicket }
   | { readonly kind: 'described'; readonly boot: string; readonly description: HostDescription | undefined }
   | { readonly kind: 'host-sampled'; readonly sample: HostSample | undefined; readonly error: unknown }
   | {
@@ -36,6 +38,8 @@ export type HostOutcome = { readonly life: AbortSignal } & (
 export type HostRequest =
   /** A mark was cast: it stands in the host's proof. */
   | { readonly kind: 'mark' }
+  /** The bus is back, or we see again: one that does not answer is to be asked before its backoff is over. */
+  | { readonly kind: 'hope' }
   | { readonly kind: 'snapshot' }
   | { readonly kind: 'documents'; readonly vms: readonly string[] }
   | { readonly kind: 'superseded'; readonly epoch: number }

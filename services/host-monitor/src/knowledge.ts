@@ -151,9 +151,17 @@ export function newEntry(vm: string): VMEntry {
   };
 }
 
-/** The entries with which an observer opens: exactly what its former run had published. */
-export function entriesOf(opening: Opening): Map<string, VMEntry> {
-  const entries = new Map<string, VMEntry>();
+/** The VMs that one host actor knows, in the order in which they came to be known; a Map of entries is one. */
+export interface KnownVMs {
+  readonly size: number;
+  get(vm: string): VMEntry | undefined;
+  set(vm: string, entry: VMEntry): unknown;
+  delete(vm: string): boolean;
+  values(): IterableIterator<VMEntry>;
+}
+
+/** Fills in what an observer opens with: exactly what its former run had published. */
+export function takeOpening(entries: KnownVMs, opening: Opening): void {
   for (const { vm, registers } of opening.vms) {
     const entry = newEntry(vm);
     for (const [name, register] of Object.entries(registers))
@@ -165,7 +173,6 @@ export function entriesOf(opening: Opening): Map<string, VMEntry> {
       compareVersions(registers.addresses.version, registers.state?.value.activation ?? zeroVersion) >= 0;
     entries.set(vm, entry);
   }
-  return entries;
 }
 
 /** Takes a value into a set, without the documents: those are the store's to keep, the monitor only compares hashes. */

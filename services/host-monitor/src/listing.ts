@@ -2,8 +2,9 @@ import type { RuntimeRow, RuntimeStats } from '@vedette/fetcher';
 import { type ConditionsValue, isMigrating, stateClass, type VMState } from '@vedette/model';
 import type { Clock } from '@vedette/runtime';
 import type { MonitorCounters } from './counters.ts';
-import { newEntry, type Observation, seenState, type VMEntry } from './knowledge.ts';
+import { type KnownVMs, newEntry, type Observation, seenState, type VMEntry } from './knowledge.ts';
 import type { Outbox } from './outbox.ts';
+import { HostVMs } from './vm-table/index.ts';
 
 /** What a listing that was taken in leaves to do. */
 export interface ListingTaken {
@@ -21,7 +22,9 @@ export interface ListingTaken {
  * Pure of I/O: the host actor polls, with {@link since}, and numbers its polls.
  */
 export class Listings {
-  readonly #entries: Map<string, VMEntry>;
+  readonly #entries: KnownVMs;
+  /** The same where VMs may rest: what tells nothing new of one is taken in without waking it. */
+  readonly #resting: HostVMs | undefined;
   readonly #outbox: Outbox;
   readonly #counters: MonitorCounters;
   readonly #clock: Pick<Clock, 'now'>;
@@ -29,8 +32,9 @@ export class Listings {
   /** The run whose listing was taken in last. */
   #listedBoot: string | undefined;
 
-  constructor(entries: Map<string, VMEntry>, outbox: Outbox, counters: MonitorCounters, clock: Pick<Clock, 'now'>) {
+  constructor(entries: KnownVMs, outbox: Outbox, counters: MonitorCounters, clock: Pick<Clock, 'now'>) {
     this.#entries = entries;
+    this.#resting = entries instanceof HostVMs ? entries : undefined;
     this.#outbox = outbox;
     this.#counters = counters;
     this.#clock = clock;
@@ -81,18 +85,29 @@ export class Listings {
     const nowMs = this.#clock.now();
     for (const row of rows) {
       this.#row(row, poll.number, observation, nowMs);
-      const entry = this.#entries.get(row.vm);
-      if (entry !== undefined && poll.underWay) entry.hintedDuring = poll.number;
+      if (poll.underWay) this.#hinted(row.vm, poll.number);
     }
   }
 
   /** Revisions count within one run of the agent: those of the former one say nothing about the rows of this one. */
   #newRun(boot: string): void {
     this.#listedBoot = boot;
-    for (const entry of this.#entries.values()) entry.rev = 0;
+    if (this.#resting !== undefined) this.#resting.forgetRevisions();
+    else for (const entry of this.#entries.values()) entry.rev = 0;
+  }
+
+  #hinted(vm: string, pollNumber: number): void {
+    if (this.#resting !== undefined) {
+      this.#resting.hinted(vm, pollNumber);
+      return;
+    }
+    const entry = this.#entries.get(vm);
+    if (entry !== undefined) entry.hintedDuring = pollNumber;
   }
 
   #row(row: RuntimeRow, pollNumber: number, observation: Observation, nowMs: number): void {
+    const poll = { number: pollNumber, polled: observation.via === 'poll' };
+    if (this.#resting?.takeUnchanged(row, poll, nowMs)) return;
     let entry = this.#entries.get(row.vm);
     if (entry === undefined) {
       entry = newEntry(row.vm);
@@ -127,7 +142,7 @@ export class Listings {
 
   #absentFrom(pollNumber: number, unreadable: readonly string[], observation: Observation): void {
     const unread = new Set(unreadable);
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#resting?.notListedIn(pollNumber) ?? this.#entries.values()) {
       if (entry.listedIn !== pollNumber && !unread.has(entry.vm)) this.#absent(entry, pollNumber, observation);
     }
   }

@@ -5,6 +5,8 @@ import { decodeMarkCast, escapeToken, subjectPatterns, subjects } from '@vedette
 import { type Clock, type Random, type RunPart, type StopOptions, type Timer, VedetteError } from '@vedette/runtime';
 import type { Store } from '@vedette/store';
 import type { Logger } from '@vedette/telemetry';
+import { AtOnceBudget } from './at-once-budget.ts';
+import { BlindTeller } from './blind-teller.ts';
 import { defaultMonitorConfig, type MonitorConfig } from './config.ts';
 import { CoverageReporter } from './coverage.ts';
 import './errors.ts';
@@ -12,7 +14,10 @@ import { MonitorCounters } from './counters.ts';
 import { hostActor } from './host-actor.ts';
 import type { DrainOutcome, HostMessage } from './host-messages.ts';
 import type { HostProof } from './host-proof.ts';
+import { ListingGate } from './listing-gate.ts';
 import { serveObserver } from './requests.ts';
+import { type Blindness, type HostInSight, Sight } from './sight.ts';
+import { type TableSize, VMTable } from './vm-table/index.ts';
 
 /** A host to watch. */
 export interface WatchedHost {
@@ -41,6 +46,12 @@ export interface HostMonitor extends RunPart {
   readonly counters: Readonly<MonitorCounters>;
   /** Hosts watched now, by id. */
   readonly proofs: ReadonlyMap<string, Readonly<HostProof>>;
+  /** Undefined while it sees its hosts (I2). */
+  readonly blind: Blindness | undefined;
+  /** Hosts being listed whole, and those that wait for it. */
+  readonly wholeListings: { readonly underWay: number; readonly waiting: number };
+  /** What is known of the VMs of all hosts, and the room it takes. */
+  readonly known: TableSize;
   /** Host actors' mailboxes and restarts, for metrics. */
   actorCounters(): ReturnType<ActorSystem['counters']>;
   /**
@@ -57,12 +68,16 @@ interface Watched {
   readonly fetcher: HostFetcher;
   readonly actor: ActorRef<HostMessage>;
   readonly proof: HostProof;
+  readonly inSight: HostInSight;
   readonly requests: Subscription;
 }
 
+const hope: HostMessage = { kind: 'hope' };
 /** Echoes come in bursts when a mark is cast; one early report carries them all. */
 const earlyCoverageMs = 10;
 const drainTimeoutMs = 5_000;
+/** Between two looks at the bus and at what speaks for blindness. */
+const lookIntervalMs = 1_000;
 
 export function createHostMonitor(options: HostMonitorOptions): HostMonitor {
   return new Monitor(options);
@@ -79,8 +94,15 @@ class Monitor implements HostMonitor {
   readonly #watched = new Map<string, Watched>();
   readonly #proofs = new Map<string, HostProof>();
   #marks: Subscription | undefined;
+  readonly #sight: Sight;
+  readonly #gate: ListingGate;
+  readonly #vms = new VMTable();
+  readonly #blindTeller: BlindTeller;
+  readonly #ended = new AbortController();
   #coverageTimer: Timer | undefined;
   #early = false;
+  #lookTimer: Timer | undefined;
+  #busWasThere = true;
 
   constructor(options: HostMonitorOptions) {
     const { member, bus, observers, clock, logger, random = Math.random } = options;
@@ -94,6 +116,18 @@ class Monitor implements HostMonitor {
     });
     const source = `/vedette/host-monitor/${escapeToken(member)}`;
     this.#coverage = new CoverageReporter(member, source, this.#config.pollIntervalMs);
+    const { pollIntervalMs, atOncePolls, wholeListings, wholeListingHoldMs, publishTimeoutMs } = this.#config;
+    this.#gate = new ListingGate({ clock, places: wholeListings, holdMs: wholeListingHoldMs });
+    this.#sight = new Sight({
+      bus,
+      clock,
+      config: this.#config,
+      onChange: (blindness) => this.#sightChanged(blindness),
+    });
+    this.#blindTeller = new BlindTeller({
+      ...{ member, source, bus, clock, logger, publishTimeoutMs },
+      signal: this.#ended.signal,
+    });
     this.#definition = hostActor({
       member,
       bus,
@@ -102,12 +136,28 @@ class Monitor implements HostMonitor {
       logger,
       counters: this.counters,
       random,
+      atOnce: new AtOnceBudget({ polls: atOncePolls, pollIntervalMs, hosts: () => this.#proofs.size }),
+      gate: this.#gate,
+      sight: this.#sight,
+      vms: this.#vms,
       onProof: () => this.#tellCoverageSoon(),
     });
   }
 
   get proofs(): ReadonlyMap<string, Readonly<HostProof>> {
     return this.#proofs;
+  }
+
+  get blind(): Blindness | undefined {
+    return this.#sight.blindness;
+  }
+
+  get wholeListings(): { readonly underWay: number; readonly waiting: number } {
+    return this.#gate;
+  }
+
+  get known(): TableSize {
+    return this.#vms.size;
   }
 
   actorCounters(): ReturnType<ActorSystem['counters']> {
@@ -120,6 +170,7 @@ class Monitor implements HostMonitor {
       handler: (_subject, payload) => this.#markHeard(payload),
     });
     this.#scheduleCoverage(this.#config.coverageIntervalMs);
+    this.#look();
   }
 
   async addHost(host: WatchedHost): Promise<void> {
@@ -131,12 +182,14 @@ class Monitor implements HostMonitor {
       echoed: undefined,
       heardMark: 0,
       vms: 0,
+      stretched: false,
       snapshotTold: false,
     };
-    const actor = this.#system.spawn(this.#definition, { name: host.id, args: { host, fetcher, proof } });
+    const inSight = this.#sight.enter();
+    const actor = this.#system.spawn(this.#definition, { name: host.id, args: { host, fetcher, proof, inSight } });
     this.#proofs.set(host.id, proof);
     const requests = await serveObserver(this.#options.bus, host.id, actor);
-    this.#watched.set(host.id, { host, fetcher, actor, proof, requests });
+    this.#watched.set(host.id, { host, fetcher, actor, proof, inSight, requests });
   }
 
   async removeHost(id: string, options: { readonly timeoutMs?: number } = {}): Promise<void> {
@@ -152,18 +205,22 @@ class Monitor implements HostMonitor {
   async stop({ deadlineMs, signal }: StopOptions): Promise<void> {
     this.#coverageTimer?.cancel();
     this.#coverageTimer = undefined;
+    this.#lookTimer?.cancel();
     const leftMs = deadlineMs - this.#options.clock.now();
     const drainMs = Math.max(0, Math.min(drainTimeoutMs, leftMs / 2));
     const watched = [...this.#watched.values()];
     this.#watched.clear();
     await Promise.all(watched.map((one) => this.#end(one, signal.aborted ? 0 : drainMs)));
+    this.#ended.abort();
+    this.#gate.close();
     await this.#marks?.close();
     await this.#system.stop({ timeoutMs: Math.max(0, leftMs / 4), graceMs: 500 });
   }
 
   async #end(watched: Watched, timeoutMs: number): Promise<void> {
     const { logger, observers } = this.#options;
-    const { host, actor, fetcher, requests } = watched;
+    const { host, actor, fetcher, inSight, requests } = watched;
+    inSight.leave();
     const outcome = await actor
       .ask<DrainOutcome>((reply) => ({ kind: 'drain', reply }), { timeoutMs })
       .catch((error: unknown) => {
@@ -222,8 +279,37 @@ class Monitor implements HostMonitor {
 
   #tellCoverage(): void {
     const { bus, clock, member } = this.#options;
-    const coverage = this.#coverage.build(this.#proofs.values(), clock.now(), clock.wallNow());
+    const coverage = this.#coverage.build(this.#proofs.values(), clock.now(), clock.wallNow(), this.blind);
     bus.send(subjects.coverage(member), Buffer.from(JSON.stringify(coverage)));
+  }
+
+  // ---- Our own sight -----------------------------------------------------------------------------------------
+
+  #look(): void {
+    const { bus, clock } = this.#options;
+    this.#sight.look();
+    this.#blindTeller.pump();
+    if (bus.connected && !this.#busWasThere) this.#giveHope();
+    this.#busWasThere = bus.connected;
+    this.#lookTimer = clock.setTimer(() => this.#look(), lookIntervalMs);
+  }
+
+  #sightChanged(blindness: Blindness): void {
+    const { logger } = this.#options;
+    if (blindness.until === undefined) {
+      this.counters.blindnesses++;
+      logger.warn({ ...blindness }, 'this monitor is blind: no host is judged until it sees again');
+    } else {
+      logger.info({ ...blindness }, 'this monitor sees again: every host has its full grace from now on');
+      this.#giveHope();
+    }
+    this.#blindTeller.tell(blindness);
+    this.#tellCoverageSoon();
+  }
+
+  /** Whoever does not answer may have been waiting for our sight only. */
+  #giveHope(): void {
+    for (const { actor } of this.#watched.values()) actor.offer(hope);
   }
 
   #actorFailed(failure: ActorFailure): void {

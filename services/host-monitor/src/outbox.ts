@@ -18,6 +18,7 @@ import type { MonitorConfig } from './config.ts';
 import { buildEvent, buildHostEvent, type EventOrigin } from './event-builder.ts';
 import type { HostHealthChange } from './host-health.ts';
 import {
+  type KnownVMs,
   lastSent,
   type Observation,
   type PendingState,
@@ -56,7 +57,7 @@ interface Sent {
 export class Outbox {
   readonly #origin: EventOrigin;
   readonly #config: MonitorConfig;
-  readonly #entries: Map<string, VMEntry>;
+  readonly #entries: KnownVMs;
   readonly #dirty = new Set<VMEntry>();
   #hostChange: HostHealthChange | undefined;
   #inFlight: Sent[] = [];
@@ -72,7 +73,7 @@ export class Outbox {
   constructor(
     origin: EventOrigin,
     config: MonitorConfig,
-    entries: Map<string, VMEntry>,
+    entries: KnownVMs,
     options: { readonly firstContact: boolean },
   ) {
     this.#origin = origin;

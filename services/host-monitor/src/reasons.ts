@@ -10,6 +10,21 @@ export function failureReason(error: unknown): string {
   return text.length > maxReasonLength ? `${text.slice(0, maxReasonLength - 1)}…` : text;
 }
 
+/** What a driver says, or the bus itself in the causes of what it says. */
+const busAwayCodes: ReadonlySet<string> = new Set(['VDT_FETCHER_BUS_AWAY', 'VDT_BUS_DISCONNECTED']);
+/** Most errors in a chain of causes that are looked at. */
+const maxCauses = 8;
+
+/** Whether an attempt failed because our own bus was away: its driver asks over the bus (I2). */
+export function isBusAway(error: unknown): boolean {
+  let cause = error;
+  for (let depth = 0; depth < maxCauses && cause instanceof Error; depth++) {
+    if (VedetteError.is(cause) && busAwayCodes.has(cause.code)) return true;
+    ({ cause } = cause);
+  }
+  return false;
+}
+
 /** `VDT_FETCHER_REFUSED` reads `refused`. */
 function shortCode(code: string): string {
   return code.replace(/^VDT_[A-Z]+_/, '').toLowerCase();

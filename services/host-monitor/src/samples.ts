@@ -12,8 +12,8 @@ import {
 import { hash32 } from '@vedette/runtime';
 import type { HostActorArgs, HostActorDeps } from './host-actor-args.ts';
 import type { HostMessage } from './host-messages.ts';
-import { lastSent, seenState, type VMEntry } from './knowledge.ts';
 import { untilTurnMs } from './phases.ts';
+import type { HostVMs, VMGlance } from './vm-table/index.ts';
 
 /** Largest message with samples, in bytes of JSON. */
 export const maxSampleBytes = 256 * 1024;
@@ -23,16 +23,17 @@ type Columns = VMStatsSampled['data']['columns'];
 
 /** One VM with its devices; null: they could not be had, undefined: nobody asked this time. */
 interface Row {
-  readonly entry: VMEntry;
+  readonly seen: VMGlance;
   readonly device: DeviceSample | null | undefined;
 }
 
 /**
  * Tells whoever listens how one host and its VMs are doing; nobody keeps it.
  *
- * P1. What is told of VMs is what the last listing carried: no question is asked for it. Devices are asked for every
- *     few minutes, the host's own figures every time, each with a deadline of its own and one at a time.
- * P2. A host that was not proved of late is not told of: old figures are no samples (I2). A question that failed
+ * P1. What is told of VMs is what the last listing carried: no question is asked for it, but that a host whose polls are
+ *     rare is polled at this turn, and its answer waited for. Devices are asked for every few minutes, the host's own
+ *     figures every time, each with a deadline of its own and one at a time.
+ * P2. A host that was not listed of late is not told of: old figures are no samples (I2). A question that failed
  *     leaves out what it was about and nothing else.
  * P3. One timer a host, at the host's own turn; no message is larger than {@link maxSampleBytes}.
  *
@@ -42,7 +43,7 @@ export class Samples {
   readonly #deps: HostActorDeps;
   readonly #args: HostActorArgs;
   readonly #context: ActorContext<HostMessage>;
-  readonly #entries: ReadonlyMap<string, VMEntry>;
+  readonly #entries: HostVMs;
   readonly #hash: number;
   readonly #idPrefix: string;
   readonly #source: string;
@@ -56,7 +57,7 @@ export class Samples {
     deps: HostActorDeps,
     args: HostActorArgs,
     context: ActorContext<HostMessage>,
-    entries: ReadonlyMap<string, VMEntry>,
+    entries: HostVMs,
     epoch: number,
   ) {
     this.#deps = deps;
@@ -80,11 +81,12 @@ export class Samples {
    * It is the host's turn.
    *
    * @param believed the last answer was the host's own, as far as is known
+   * @param listedMs when it was listed last, monotonic: a later heart-beat brings no figures
    */
-  sample(believed: boolean): void {
+  sample(believed: boolean, listedMs: number): void {
     this.schedule();
     const nowMs = this.#context.clock.now();
-    if (!believed || !this.#deps.bus.connected || !this.#isProved(nowMs)) {
+    if (!believed || !this.#deps.bus.connected || !this.#isFresh(nowMs - listedMs)) {
       this.#deps.counters.samplesSkipped++;
       return;
     }
@@ -111,10 +113,9 @@ export class Samples {
     this.#tell(devices);
   }
 
-  #isProved(nowMs: number): boolean {
+  #isFresh(ageMs: number): boolean {
     const { statsIntervalMs, pollIntervalMs } = this.#deps.config;
-    const { provedMs } = this.#args.proof;
-    return provedMs !== undefined && nowMs - provedMs <= Math.max(statsIntervalMs, 2 * pollIntervalMs);
+    return ageMs <= Math.max(statsIntervalMs, 2 * pollIntervalMs);
   }
 
   #areDevicesDue(nowMs: number): boolean {
@@ -155,10 +156,9 @@ export class Samples {
 
   #tell(devices: ReadonlyMap<string, DeviceSample> | undefined): void {
     const rows: Row[] = [];
-    for (const entry of this.#entries.values()) {
-      const state = seenState(entry)?.state;
-      if (state === undefined || state === 'absent') continue;
-      rows.push({ entry, device: devices === undefined ? undefined : (devices.get(entry.vm) ?? null) });
+    for (const seen of this.#entries.glances()) {
+      if (seen.state === undefined || seen.state === 'absent') continue;
+      rows.push({ seen, device: devices === undefined ? undefined : (devices.get(seen.vm) ?? null) });
     }
     this.#tellRows(rows);
   }
@@ -174,8 +174,8 @@ export class Samples {
     }
     const [first] = rows;
     if (rows.length === 1 && first !== undefined) {
-      this.#failed('devices', new Error(`${first.entry.vm} has more devices than a message holds`));
-      if (first.device !== undefined) this.#tellRows([{ entry: first.entry, device: undefined }]);
+      this.#failed('devices', new Error(`${first.seen.vm} has more devices than a message holds`));
+      if (first.device !== undefined) this.#tellRows([{ seen: first.seen, device: undefined }]);
       return;
     }
     const size = Math.ceil(rows.length / Math.ceil(payload.length / maxSampleBytes));
@@ -185,13 +185,13 @@ export class Samples {
   #columnsOf(rows: readonly Row[]): Columns {
     const nowMs = this.#context.clock.now();
     const columns: Columns = {
-      vm: rows.map(({ entry }) => entry.vm),
-      name: rows.map(({ entry }) => nameOf(entry)),
-      state: rows.map(({ entry }) => seenState(entry)?.state ?? 'unknown'),
-      cpuUser: rows.map(({ entry }) => rounded(entry.cpuUser, 10_000)),
-      cpuSystem: rows.map(({ entry }) => rounded(entry.cpuSystem, 10_000)),
-      memoryPercent: rows.map(({ entry }) => rounded(entry.memoryPercent, 100)),
-      elapsedS: rows.map(({ entry }) => elapsedS(entry, nowMs)),
+      vm: rows.map(({ seen }) => seen.vm),
+      name: rows.map(({ seen }) => seen.name.slice(0, maxNameLength)),
+      state: rows.map(({ seen }) => seen.state ?? 'unknown'),
+      cpuUser: rows.map(({ seen }) => rounded(seen.cpuUser, 10_000)),
+      cpuSystem: rows.map(({ seen }) => rounded(seen.cpuSystem, 10_000)),
+      memoryPercent: rows.map(({ seen }) => rounded(seen.memoryPercent, 100)),
+      elapsedS: rows.map(({ seen }) => elapsedS(seen, nowMs)),
     };
     if (rows.every(({ device }) => device === undefined)) return columns;
     return { ...columns, devices: rows.map(({ device }) => device ?? null) };
@@ -222,19 +222,13 @@ export class Samples {
   }
 }
 
-function nameOf(entry: VMEntry): string {
-  const name = lastSent(entry, 'config')?.name || entry.listedName;
-  return name.length <= maxNameLength ? name : name.slice(0, maxNameLength);
-}
-
 /** With as many digits as mean something; null where it was not told. */
 function rounded(value: number, scale: number): number | null {
   return Number.isFinite(value) ? Math.max(0, Math.round(value * scale) / scale) : null;
 }
 
 /** Only what is up has been running for a time. */
-function elapsedS(entry: VMEntry, nowMs: number): number | null {
-  const state = seenState(entry)?.state;
-  if (Number.isNaN(entry.startedMs) || state === undefined || stateClass(state) !== 'active') return null;
-  return Math.max(0, Math.floor((nowMs - entry.startedMs) / 1_000));
+function elapsedS({ startedMs, state }: VMGlance, nowMs: number): number | null {
+  if (Number.isNaN(startedMs) || state === undefined || stateClass(state) !== 'active') return null;
+  return Math.max(0, Math.floor((nowMs - startedMs) / 1_000));
 }

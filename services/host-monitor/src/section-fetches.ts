@@ -1,7 +1,7 @@
 import type { ActorContext } from '@vedette/actor';
 import type { HostActorArgs, HostActorDeps } from './host-actor-args.ts';
 import type { HostMessage, SectionsFetched } from './host-messages.ts';
-import { observedNow, type SectionGroup, seenState, type VMEntry } from './knowledge.ts';
+import { observedNow, type SectionGroup, seenState } from './knowledge.ts';
 import type { Outbox } from './outbox.ts';
 import {
   documentGroups,
@@ -13,6 +13,7 @@ import {
   takeSections,
   wantsSections,
 } from './sections.ts';
+import type { HostVMs } from './vm-table/index.ts';
 
 /**
  * The fetches of one host's sections: begun when a listing or a request wants content, taken into the outbox when
@@ -22,7 +23,7 @@ export class SectionFetches {
   readonly #deps: HostActorDeps;
   readonly #args: HostActorArgs;
   readonly #context: ActorContext<HostMessage>;
-  readonly #entries: Map<string, VMEntry>;
+  readonly #entries: HostVMs;
   readonly #outbox: Outbox;
   readonly #fetching = new Set<SectionGroup>();
   /** Of the last poll whose listing was taken in. */
@@ -32,7 +33,7 @@ export class SectionFetches {
     deps: HostActorDeps,
     args: HostActorArgs,
     context: ActorContext<HostMessage>,
-    entries: Map<string, VMEntry>,
+    entries: HostVMs,
     outbox: Outbox,
   ) {
     this.#deps = deps;
@@ -47,6 +48,13 @@ export class SectionFetches {
     return this.#fetching.size > 0;
   }
 
+  /** Everything that was listed or asked for has been taken in; nothing is under way or put off. */
+  get content(): boolean {
+    if (this.underWay) return false;
+    for (const entry of this.#entries.awake()) if (!hasAll(entry)) return false;
+    return true;
+  }
+
   /** A listing was taken in, the answer to the poll of that number: begins what is wanted now. */
   listed(pollNumber: number): void {
     this.#pollNumber = pollNumber;
@@ -56,8 +64,9 @@ export class SectionFetches {
   /** Begins what is wanted and not under way: one fetch of a group at a time (A2). */
   fetchWanted(): void {
     const wanted: { [G in SectionGroup]?: Array<SectionFetch['asked'][number]> } = {};
-    for (const entry of this.#entries.values()) {
-      if (hasAll(entry)) continue; // all but a few, at every poll
+    // Those at rest have all.
+    for (const entry of this.#entries.awake()) {
+      if (hasAll(entry)) continue;
       for (const group of sectionGroups) {
         if (this.#fetching.has(group) || !wantsSections(entry, group, this.#pollNumber)) continue;
         wanted[group] ??= [];

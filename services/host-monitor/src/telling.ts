@@ -48,6 +48,11 @@ export class Telling {
     return this.#snapshotDue;
   }
 
+  /** The highest mark that a listing answered, whether it is told already or not. */
+  get answeredMark(): number {
+    return this.#answeredMark;
+  }
+
   /** It was asked to end. */
   get draining(): boolean {
     return this.#draining.length > 0;

@@ -48,6 +48,33 @@ describe('the state of a host', () => {
     expect(health.failed(2_000_001, 'timeout', 1)?.to).toBe('non_responsive');
   });
 
+  it('I2: what fails while we are blind is no attempt, and no silence: a full grace begins when we see again', () => {
+    const health = new HostHealth(config, 'up', 0);
+    health.failed(1_000, 'timeout', 0);
+    health.failed(2_000, 'timeout', 0);
+    for (let turn = 0; turn < 100; turn++) health.failedUnseen();
+    expect(health.failures).toBe(102);
+    const sightedMs = 500_000;
+    const told = [10_000, 59_000, 60_000, 60_001].map((agoMs) => health.failed(sightedMs + agoMs, 'x', 0, sightedMs));
+    expect(told.map((change) => change?.to)).toEqual([undefined, undefined, undefined, 'non_responsive']);
+  });
+
+  it('I2: two failures after we see again are not enough, whatever went before', () => {
+    const health = new HostHealth(config, 'up', 0);
+    for (let turn = 0; turn < 10; turn++) health.failed(turn, 'x', 0);
+    const told = [200_000, 300_000, 400_000].map((nowMs) => health.failed(nowMs, 'x', 0, 100_000));
+    expect(told.map((change) => change?.to)).toEqual([undefined, undefined, 'non_responsive']);
+  });
+
+  it('heart-beats are signs of life: no silence while they come, however many questions fail', () => {
+    const health = new HostHealth(config, 'up', 0);
+    for (let nowMs = 0; nowMs < 600_000; nowMs += 3_000) {
+      health.alive(nowMs);
+      expect(health.failed(nowMs + 1_000, 'x', 0)).toBeUndefined();
+    }
+    expect(health.failed(700_000, 'x', 0)?.to).toBe('non_responsive');
+  });
+
   it('is non-operational while it answers but is unfit, with the reason, once a reason', () => {
     const health = new HostHealth(config, 'up', 0);
     expect(health.judged('kvm: missing', 1)).toMatchObject({ to: 'non_operational', reason: 'kvm: missing' });

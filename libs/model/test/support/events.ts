@@ -114,6 +114,13 @@ export const exampleData: { readonly [N in EventName]: EventData<N> } = {
     exceptions: { 'h.1': 4000, h2: null },
     marks: [{ host: 'h.1', mark: 4, version: version(0, 3) }],
   },
+  MonitorBlind: {
+    member: 'm1',
+    since: '2026-02-03T04:05:06.789Z',
+    why: 'bus_disconnected: the connection to the bus is lost',
+    hosts: 2,
+    until: '2026-02-03T04:06:00.000Z',
+  },
   MarkCast: { mark: 4, realms: ['r1'] },
   VMChanged: {
     position: 5,
@@ -149,6 +156,7 @@ const ids: { readonly [N in EventName]: string } = {
   VMStatsSampled: 'm1/stats/1',
   HostStatsSampled: 'm1/stats/2',
   HostCoverage: 'm1/1',
+  MonitorBlind: 'm1/blind/2026-02-03T04:05:06.789Z/over',
   MarkCast: 'mark/4',
   VMChanged: 'vm/v1/3',
   HostChanged: 'host/h.1/2',
