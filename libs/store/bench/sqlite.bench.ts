@@ -1,8 +1,8 @@
 /**
- * What the sqlite store costs: batches of changes beside raw writes of the same rows, first contact, bytes per VM and,
- * with `--queries`, the latency of queries over 1,000,000 VMs.
+ * What the sqlite store costs: batches of changes beside raw writes of the same rows, first contact, bytes per VM.
+ * Queries, and a fleet of 1,000,000: million.bench.ts.
  *
- *     node libs/store/bench/sqlite.bench.ts [--json FILE] [--events N] [--vms N] [--queries]
+ *     node libs/store/bench/sqlite.bench.ts [--json FILE] [--events N] [--vms N]
  *
  * Changes: state changes of VMs drawn at random among 100,000 that are known (40 a host), in batches of 100, 1,000 and
  * 10,000, each batch awaited before the next. `raw` makes the very writes that the store makes for them (VM row, two
@@ -18,8 +18,7 @@ import { parseArgs } from 'node:util';
 import { openSqliteStore } from '../src/drivers/sqlite/index.ts';
 import { type Comparison, compare, fill, type Way } from './batch-writes.ts';
 import { bytesByTable, isOfVMs } from './file-size.ts';
-import { type Latency, measureQueries } from './query-latency.ts';
-import { commit, machine, spent } from './report.ts';
+import { commit, machine } from './report.ts';
 import { stored, Workload } from './workload.ts';
 
 const leastRatio = 0.75;
@@ -40,7 +39,6 @@ const { values } = parseArgs({
     json: { type: 'string' },
     events: { type: 'string', default: '50000' },
     vms: { type: 'string', default: '100000' },
-    queries: { type: 'boolean', default: false },
   },
 });
 const events = Number(values.events);
@@ -48,8 +46,7 @@ const directory = mkdtempSync(join(tmpdir(), 'vedette-store-bench-'));
 try {
   const workload = new Workload({ hosts: Math.ceil(Number(values.vms) / vmsPerHost), vmsPerHost });
   const { comparisons, bytes } = await measureWrites(workload);
-  const queries = values.queries ? await measureMillion() : undefined;
-  report(workload, comparisons, bytes, queries);
+  report(workload, comparisons, bytes);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
@@ -84,22 +81,7 @@ async function fillFrom(empty: string, base: string, snapshots: ReturnType<typeo
   await fill(store, snapshots, snapshotsPerBatch);
 }
 
-async function measureMillion(): Promise<{ readonly latencies: Latency[]; readonly fillSeconds: number }> {
-  const workload = new Workload({ hosts: 25_000, vmsPerHost });
-  await using store = await openSqliteStore({ path: join(directory, 'million.db') });
-  await workload.openOn(store);
-  const snapshots = stored(workload.firstContact());
-  const { seconds } = await spent(() => fill(store, snapshots, snapshotsPerBatch));
-  await fill(store, workload.stateChanges(4_000), 1_000);
-  return { latencies: await measureQueries(store, workload), fillSeconds: seconds };
-}
-
-function report(
-  workload: Workload,
-  comparisons: readonly Comparison[],
-  bytes: ReturnType<typeof bytesByTable>,
-  queries: Awaited<ReturnType<typeof measureMillion>> | undefined,
-): void {
+function report(workload: Workload, comparisons: readonly Comparison[], bytes: ReturnType<typeof bytesByTable>): void {
   console.table(comparisons.map(row));
   const perVM = bytes
     .filter(({ name }) => isOfVMs(name))
@@ -111,21 +93,10 @@ function report(
       'bytes per VM': Math.round(each),
     })),
   );
-  if (queries !== undefined) {
-    console.log(`1,000,000 VMs, first contact in ${queries.fillSeconds.toFixed(0)} s`);
-    console.table(
-      queries.latencies.map(({ query, items, medianMs, highestMs }) => ({
-        query,
-        items,
-        'median ms': medianMs.toFixed(2),
-        'highest ms': highestMs.toFixed(2),
-      })),
-    );
-  }
   console.log(`Not measured:\n${notMeasured.map((what) => `- ${what}`).join('\n')}`);
   if (values.json === undefined) return;
   const settings = { events, vms: workload.vms, vmsPerHost, snapshotsPerBatch };
-  const document = { machine: machine(), commit: commit(), settings, comparisons, bytes, queries, notMeasured };
+  const document = { machine: machine(), commit: commit(), settings, comparisons, bytes, notMeasured };
   writeFileSync(values.json, `${JSON.stringify(document, undefined, 2)}\n`);
 }
 

@@ -1,5 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { pagesWrittenAhead } from '../src/drivers/sqlite/checkpoints.ts';
 import { encodeId } from '../src/drivers/sqlite/codec.ts';
+import { RowBatch } from '../src/drivers/sqlite/row-batch.ts';
 import { Prepared } from '../src/drivers/sqlite/statements.ts';
 import { connectionSettings } from '../src/drivers/sqlite/writer.ts';
 
@@ -12,18 +14,38 @@ interface Write {
 /** The writes of one transaction. */
 export type Trace = readonly Write[];
 
-/** Notes every write that the store makes while `work` runs. */
+type Run = (this: Prepared, ...values: SQLInputValue[]) => number;
+type Add = (this: RowBatch, ...row: SQLInputValue[]) => void;
+type Flush = (this: RowBatch) => void;
+
+/** Notes every write that the store makes while `work` runs, row by row: what it writes several of at a time, too. */
 export function traced(work: () => void): Trace {
   const writes: Write[] = [];
-  const run = Reflect.get(Prepared.prototype, 'run') as (this: Prepared, ...values: SQLInputValue[]) => number;
+  let gathered = false;
+  const run = Reflect.get(Prepared.prototype, 'run') as Run;
+  const add = Reflect.get(RowBatch.prototype, 'add') as Add;
+  const flush = Reflect.get(RowBatch.prototype, 'flush') as Flush;
+  const noted = (write: () => void): void => {
+    gathered = true;
+    write();
+    gathered = false;
+  };
   Prepared.prototype.run = function (...values) {
-    writes.push({ sql: this.sql, values: values.map(copied) });
+    if (!gathered) writes.push({ sql: this.sql, values: values.map(copied) });
     return run.apply(this, values);
+  };
+  RowBatch.prototype.add = function (...row) {
+    writes.push({ sql: this.sql, values: row.map(copied) });
+    noted(() => add.apply(this, row));
+  };
+  RowBatch.prototype.flush = function () {
+    noted(() => flush.apply(this));
   };
   try {
     work();
   } finally {
-    Prepared.prototype.run = run;
+    Object.assign(Prepared.prototype, { run });
+    Object.assign(RowBatch.prototype, { add, flush });
   }
   return writes;
 }
@@ -36,7 +58,10 @@ function copied(value: SQLInputValue): SQLInputValue {
 /** Writes ready to be made: prepared statements with their values. */
 export type Writes = ReadonlyArray<readonly [StatementSync, readonly SQLInputValue[]]>;
 
-/** What the store is measured against: the same writes, prepared, one transaction a batch, on the same settings. */
+/**
+ * What the store is measured against: the same writes, prepared, a statement a row, one transaction a batch, on the same
+ * settings; the connection itself moves what it wrote ahead into the file, as often as the store's thread does.
+ */
 export class RawWriter implements Disposable {
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
@@ -45,6 +70,7 @@ export class RawWriter implements Disposable {
   constructor(path: string) {
     this.#database = new DatabaseSync(path);
     this.#database.exec(connectionSettings);
+    this.#database.exec(`PRAGMA wal_autocheckpoint = ${pagesWrittenAhead}`);
     this.#look = this.#database.prepare('SELECT * FROM vms WHERE id = ?');
   }
 
@@ -59,6 +85,11 @@ export class RawWriter implements Disposable {
     for (const id of look) this.#look.get(encodeId(id));
     for (const [statement, values] of writes) statement.run(...values);
     this.#database.exec('COMMIT');
+  }
+
+  /** Runs what returns nothing, such as making an index. */
+  execute(sql: string): void {
+    this.#database.exec(sql);
   }
 
   [Symbol.dispose](): void {

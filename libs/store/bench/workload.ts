@@ -7,6 +7,9 @@ export interface FleetSize {
   readonly vmsPerHost: number;
 }
 
+/** Fewer than may wait for the store. */
+const openingsAtOnce = 1_000;
+
 /** A fleet whose events are made up as they are asked for; the same seed gives the same events. */
 export class Workload {
   readonly size: FleetSize;
@@ -30,15 +33,24 @@ export class Workload {
   /** Registers the hosts and opens their observers. */
   async openOn(store: Store): Promise<void> {
     await store.registerHosts(this.hostIds().map((id) => ({ id, name: id, realm: 'zone-1', url: `sim://${id}` })));
-    for (const id of this.hostIds()) {
-      const { epoch } = await store.openObserver(id);
-      this.#observers.push(new ScriptedObserver(id, epoch));
+    const ids = this.hostIds();
+    for (let at = 0; at < ids.length; at += openingsAtOnce) {
+      const some = ids.slice(at, at + openingsAtOnce);
+      const openings = await Promise.all(some.map((id) => store.openObserver(id)));
+      for (const [index, id] of some.entries()) {
+        this.#observers.push(new ScriptedObserver(id, openings[index]?.epoch ?? 0));
+      }
     }
   }
 
   /** The first snapshot of every host. */
   firstContact(): HostSnapshot[] {
-    return this.#observers.flatMap((observer, host) => {
+    return [...this.snapshots()];
+  }
+
+  /** A snapshot of every host, made as it is asked for; the first time round it is the first contact. */
+  *snapshots(): Generator<HostSnapshot> {
+    for (const [host, observer] of this.#observers.entries()) {
       const rows = Array.from({ length: this.size.vmsPerHost }, (_, at) => {
         const vm = host * this.size.vmsPerHost + at;
         return {
@@ -51,8 +63,8 @@ export class Workload {
           guestHash: hashOf(vm + 2),
         };
       });
-      return observer.snapshot(rows);
-    });
+      yield* observer.snapshot(rows);
+    }
   }
 
   /** Changes of state of VMs drawn at random. */
@@ -72,6 +84,18 @@ export class Workload {
     this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((this.#random / 2 ** 32) * below);
   }
+}
+
+/** Events in groups, as they are made. */
+export function* inBatches(events: Iterable<ObserverEvent>, size: number): Generator<StoredEvent[]> {
+  let batch: StoredEvent[] = [];
+  for (const event of events) {
+    batch.push({ event, position: undefined });
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 export function stored(events: readonly ObserverEvent[]): StoredEvent[] {

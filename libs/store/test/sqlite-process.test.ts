@@ -51,6 +51,7 @@ describe('sudden death', () => {
   test(`F4: SIGKILL in the middle of batches, ${rounds} rounds: the file is sound and has every acknowledged batch`, async () => {
     await using folder = await storeFolder();
     const vms = 200;
+    let relayed = 0;
     for (let round = 1; round <= rounds; round++) {
       const child = await RunningChild.start(folder.file, vms);
       const enough = 1 + ((round * 7) % 5); // another moment each round, the same in every run
@@ -67,8 +68,10 @@ describe('sudden death', () => {
       expect([...batches][0]).toBeLessThanOrEqual(acknowledged + 1);
       const { position } = await store.identity();
       const outbox = await store.outbox(100_000);
-      expect(outbox.at(-1)?.position).toBe(position);
+      // A round that ended with its first batch may have changed no state, and so told the fleet nothing.
+      expect(outbox.at(-1)?.position ?? relayed).toBe(position);
       await store.relayed(position);
+      relayed = position;
       expect((await store.openObserver('h1')).epoch).toBe(2 * round);
       await store.close();
       expect(integrityOf(folder.file)).toBe('ok');

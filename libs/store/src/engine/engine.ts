@@ -1,7 +1,7 @@
 import type { HostCoverage, HostMode, Registers } from '@vedette/model';
-import type { ApplyResult, FleetCounts, HostRegistration, Opening, StoredEvent, StoreIdentity } from '../port.ts';
+import type { ApplyResult, FleetCounts, HostRegistration, Opening, StoreIdentity } from '../port.ts';
 import { countsOf } from './counts.ts';
-import { Events, type Wanted } from './events.ts';
+import { Events, type PositionedEvent, type Wanted } from './events.ts';
 import { Hosts } from './hosts.ts';
 import type { StoreLimits } from './limits.ts';
 import { Logs } from './logs.ts';
@@ -142,7 +142,7 @@ export class Engine {
     return true;
   }
 
-  apply(events: readonly StoredEvent[], wallMs: number): ApplyResult {
+  apply(events: readonly PositionedEvent[], wallMs: number): ApplyResult {
     this.#logs.begin();
     const wanted: Wanted = new Map();
     const statuses = events.map((event) => this.#events.apply(event, wanted, wallMs));

@@ -1,5 +1,5 @@
-import type { HostSnapshot, HostStateChanged, ObserverEvent, VMState } from '@vedette/model';
-import type { ApplyStatus, StoredEvent } from '../port.ts';
+import type { HostSnapshot, ObserverEvent, VMState } from '@vedette/model';
+import type { ApplyStatus } from '../port.ts';
 import { addApplied, coverThrough } from './applied.ts';
 import type { Hosts } from './hosts.ts';
 import type { Marks } from './marks.ts';
@@ -7,6 +7,17 @@ import type { ObserverBook } from './observers.ts';
 import type { Counters, ObserverRecord } from './records.ts';
 import { partArrived, snapshotRows } from './snapshots.ts';
 import type { UpdateOutcome, Updates, VMEvent, VMUpdate } from './updates.ts';
+
+/** What counts of an event: its envelope says nothing that its data does not. */
+type Told<E extends ObserverEvent> = E extends ObserverEvent ? Pick<E, 'type' | 'data'> : never;
+export type ToldEvent = Told<ObserverEvent>;
+
+/** An event as the engine takes it in. */
+export interface PositionedEvent {
+  readonly event: ToldEvent;
+  /** Left out where the bus has none. */
+  readonly position?: number | undefined;
+}
 
 /** VMs whose documents are wanted, by observer. */
 export type Wanted = Map<string, string[]>;
@@ -40,7 +51,7 @@ export class Events {
     this.#updates = parts.updates;
   }
 
-  apply({ event, position }: StoredEvent, wanted: Wanted, wallMs: number): ApplyStatus {
+  apply({ event, position }: PositionedEvent, wanted: Wanted, wallMs: number): ApplyStatus {
     const { host, version } = event.data;
     const observer = this.#observers.get(host);
     // An epoch that was never minted here comes from a store that was lost: its observer has to open anew.
@@ -56,12 +67,12 @@ export class Events {
     return moved ? 'applied' : 'stale';
   }
 
-  #take(observer: ObserverRecord, event: ObserverEvent, position: number, wanted: Wanted, wallMs: number): boolean {
+  #take(observer: ObserverRecord, event: ToldEvent, position: number, wanted: Wanted, wallMs: number): boolean {
     switch (event.type) {
       case 'vedette.HostSnapshot.v1':
         return this.#snapshot(observer, event.data, position, wanted, wallMs);
       case 'vedette.HostStateChanged.v1':
-        return this.#hosts.report(observer, event.data as HostStateChanged['data'], wallMs);
+        return this.#hosts.report(observer, event.data, wallMs);
       default:
         return this.#update(observer, updateOf(event, position), wanted, wallMs).moved;
     }

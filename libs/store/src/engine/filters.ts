@@ -66,6 +66,14 @@ export function foldText(text: string, searchedFor: string): string {
   return isAscii(searchedFor) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text.toLowerCase();
 }
 
+/** Whether a text has the one searched for in it, which is folded by {@link foldText}; quick where asked many times. */
+export function textMatcher(folded: string): (text: string) => boolean {
+  if (!isAscii(folded)) return (text) => foldText(text, folded).includes(folded);
+  // Without the flag `u` no letter beyond ASCII is taken for one of ASCII (ECMA-262, Canonicalize).
+  const pattern = new RegExp(folded.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'), 'i');
+  return (text) => pattern.test(text);
+}
+
 export function isAscii(text: string): boolean {
   return !/[^\0-\x7f]/.test(text);
 }

@@ -1,4 +1,4 @@
-import { envelope, type FleetEvent, type HostChanged, subjects, type VMChanged, type VMTruth } from '@vedette/model';
+import { envelope, type HostChanged, subjects, type VMChanged, type VMTruth } from '@vedette/model';
 import type { StoreLimits } from './limits.ts';
 import type { Counters, VMEntry } from './records.ts';
 import type { Tables } from './tables.ts';
@@ -18,6 +18,7 @@ export class Logs {
   readonly #counters: Counters;
   readonly #limits: StoreLimits;
   readonly #source: string;
+  readonly #envelopes = new Map<FleetName, EnvelopeText>();
   #fleetAdded = 0;
   #historyAdded = 0;
 
@@ -34,20 +35,12 @@ export class Logs {
   }
 
   vmChanged(entry: VMEntry, data: Omit<VMChanged['data'], 'position'>, wallMs: number): void {
-    const id = `vm/${entry.id}/${entry.vmVersion}`;
-    const subject = fleetSubject(id);
-    const position = ++this.#counters.position;
-    const source = this.#source;
-    this.#append(envelope({ name: 'VMChanged', id, source, subject, wallMs, data: { position, ...data } }), position);
+    this.#append('VMChanged', `vm/${entry.id}/${entry.vmVersion}`, data, wallMs);
     this.note(entry, { atMs: wallMs, by: undefined, name: 'VMChanged', via: '', data: fleetHistory(data) });
   }
 
   hostChanged(data: Omit<HostChanged['data'], 'position'>, wallMs: number): void {
-    const id = `host/${data.host}/${data.hostVersion}`;
-    const subject = fleetSubject(id);
-    const position = ++this.#counters.position;
-    const source = this.#source;
-    this.#append(envelope({ name: 'HostChanged', id, source, subject, wallMs, data: { position, ...data } }), position);
+    this.#append('HostChanged', `host/${data.host}/${data.hostVersion}`, data, wallMs);
   }
 
   /** Adds a line to the history of a VM. */
@@ -94,9 +87,52 @@ export class Logs {
     this.#historyAdded = 0;
   }
 
-  #append(event: FleetEvent, position: number): void {
-    this.#tables.appendFleet({ position, id: event.id, subject: event.subject, json: JSON.stringify(event) });
+  #append<N extends FleetName>(name: N, id: string, data: Omit<FleetData[N], 'position'>, wallMs: number): void {
+    const subject = fleetSubject(id);
+    const position = ++this.#counters.position;
+    const json = this.#envelopeOf(name, wallMs).around(id, subject, JSON.stringify({ position, ...data }));
+    this.#tables.appendFleet({ position, id, subject, json });
     this.#fleetAdded++;
+  }
+
+  #envelopeOf(name: FleetName, wallMs: number): EnvelopeText {
+    const held = this.#envelopes.get(name);
+    if (held?.wallMs === wallMs) return held;
+    const made = new EnvelopeText(name, this.#source, wallMs);
+    this.#envelopes.set(name, made);
+    return made;
+  }
+}
+
+type FleetName = 'VMChanged' | 'HostChanged';
+
+interface FleetData {
+  VMChanged: VMChanged['data'];
+  HostChanged: HostChanged['data'];
+}
+
+/** Stand for what differs between the events of one moment; none of these letters can be in an identifier. */
+const idMark = '\u0001';
+const subjectMark = '\u0002';
+const dataMark = '\u0003';
+
+/** The envelope of the events of one name and moment as text, made once for all of them. */
+class EnvelopeText {
+  readonly wallMs: number;
+  readonly #pieces: readonly [string, string, string, string];
+
+  constructor(name: FleetName, source: string, wallMs: number) {
+    this.wallMs = wallMs;
+    const text = JSON.stringify(envelope({ name, id: idMark, source, subject: subjectMark, wallMs, data: dataMark }));
+    const marks = [idMark, subjectMark, dataMark].map((mark) => JSON.stringify(mark));
+    const pieces = text.split(new RegExp(marks.map((mark) => RegExp.escape(mark)).join('|')));
+    this.#pieces = pieces as unknown as [string, string, string, string];
+  }
+
+  /** The same bytes as of the whole event at once. */
+  around(id: string, subject: string, data: string): string {
+    const [start, beforeSubject, beforeData, end] = this.#pieces;
+    return start + JSON.stringify(id) + beforeSubject + JSON.stringify(subject) + beforeData + data + end;
   }
 }
 

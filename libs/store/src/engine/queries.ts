@@ -87,13 +87,14 @@ export class Queries {
   ): Stepwise<Page<Unaged<HostRecord>>> {
     const limit = limitOf(page);
     const items: Array<Unaged<HostRecord>> = [];
+    const waiting = new Waiting(this.#tables);
     let after = page.cursor === undefined ? '' : decodeCursor<[string]>('hosts', page.cursor)[0];
     for (;;) {
       const rows = this.#tables.hosts(after, rowsPerStep);
       for (const row of rows) {
         if (items.length === limit) return { items, cursor: encodeCursor('hosts', [after]) };
         after = row.observer.id;
-        if (fitsHost(row.observer, query)) items.push(this.#host(row));
+        if (fitsHost(row.observer, query)) items.push(this.#host(row, waiting));
       }
       if (rows.length < rowsPerStep) return { items };
       yield;
@@ -102,7 +103,7 @@ export class Queries {
 
   host(id: string): Unaged<HostRecord> | undefined {
     const row = this.#tables.observer(id);
-    return row?.observer.host === undefined ? undefined : this.#host(row);
+    return row?.observer.host === undefined ? undefined : this.#host(row, new Waiting(this.#tables));
   }
 
   /** @throws VedetteError VDT_STORE_QUERY, VDT_STORE_CURSOR */
@@ -176,7 +177,7 @@ export class Queries {
     }
   }
 
-  #host({ observer, facts }: HostRow): Unaged<HostRecord> {
+  #host({ observer, facts }: HostRow, waiting: Waiting): Unaged<HostRecord> {
     const { id, epoch, snapshot, host } = observer;
     const { state, reason } = fleetStateOf(observer);
     return {
@@ -195,7 +196,7 @@ export class Queries {
       epoch,
       snapshot,
       vms: this.#tables.decides(id),
-      waiting: facts.removed || isProviderObserver(id) ? 0 : this.#tables.waiting(facts.realm, facts.echoedMark),
+      waiting: facts.removed || isProviderObserver(id) ? 0 : waiting.for(facts),
       observable: facts.observable,
       decider: id,
     };
@@ -209,6 +210,23 @@ function fitsHost(
   if (realm !== undefined && observer.host?.realm !== realm) return false;
   if (mode !== undefined && observer.host?.mode !== mode) return false;
   return state === undefined || fleetStateOf(observer).state === state;
+}
+
+/** VMs that wait for hosts, counted once for hosts that have answered the same: there may be many. */
+class Waiting {
+  readonly #tables: ReadTables;
+  readonly #counts = new Map<string, number>();
+
+  constructor(tables: ReadTables) {
+    this.#tables = tables;
+  }
+
+  for({ realm, echoedMark }: ObserverFacts): number {
+    const key = `${echoedMark} ${realm}`;
+    const count = this.#counts.get(key) ?? this.#tables.waiting(realm, echoedMark);
+    this.#counts.set(key, count);
+    return count;
+  }
 }
 
 /** What is joined to the rows of one answer; observers and unanswered hosts are looked up once each. */

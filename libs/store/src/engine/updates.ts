@@ -23,7 +23,8 @@ import { isLacked, isPresent, newEntry, visibleSighting } from './sightings.ts';
 import type { Tables } from './tables.ts';
 import type { Truths } from './truths.ts';
 
-export type VMEvent = Exclude<ObserverEvent, HostSnapshot | HostStateChanged>;
+type VMEventOf<E extends ObserverEvent> = E extends HostSnapshot | HostStateChanged ? never : Pick<E, 'type' | 'data'>;
+export type VMEvent = VMEventOf<ObserverEvent>;
 
 /** What one event says of one VM. */
 export interface VMUpdate {

@@ -24,7 +24,8 @@ export interface MemoryStoreOptions {
 
 /**
  * A store in this process's memory: the reference, and what tests use. It is lost with the process. Each call does its
- * work at once, on the caller's thread; host records and pages by address cost a look at every VM.
+ * work at once, on the caller's thread; pages by network cost a look at every address, pages by what few VMs have in
+ * common (but for their host) a look at every VM.
  */
 export function createMemoryStore(options: MemoryStoreOptions): Store {
   const tables = new MemoryTables(randomUUID());

@@ -1,4 +1,6 @@
-import { addressKeyOf, lowestKey } from '../../engine/filters.ts';
+import type { VMTruth } from '@vedette/model';
+import { addressKeyOf, textMatcher } from '../../engine/filters.ts';
+import { sameItems } from '../../engine/items.ts';
 import { factsOf, holdsBack } from '../../engine/observers.ts';
 import {
   type Counters,
@@ -18,15 +20,28 @@ import {
 } from '../../engine/records.ts';
 import type { AddressHit, HostRow, ReadTables, Scan, Tables, VMFilter } from '../../engine/tables.ts';
 import type { HistoryRecord, LoggedFleetEvent } from '../../port.ts';
+import { AddressIndex } from './address-index.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** A VM with what stands beside it in other tables. */
 interface Cell {
+  readonly number: number;
   readonly entry: VMEntry;
-  readonly documents: Map<string, { config?: Json; guest?: Json }>;
+  /** Undefined until there is one: most VMs never have any. */
+  documents: Map<string, { config?: Json; guest?: Json }> | undefined;
   history: HistoryRow[];
   pending: Pending | undefined;
+  /** The truth and the decider that the indexes know it by. */
+  truth: VMTruth | undefined;
+  decider: string | undefined;
+}
+
+/** What one observer decides. */
+interface Decided {
+  readonly cells: Set<Cell>;
+  /** Of these, VMs that are not gone. */
+  present: number;
 }
 
 /** The tables as maps. Queries read the same maps: nothing can run between the steps of a transaction. */
@@ -38,6 +53,13 @@ export class MemoryTables implements Tables, ReadTables {
   readonly #observers = new Map<string, ObserverRecord>();
   readonly #present = new Map<string, Set<VMEntry>>();
   readonly #shared = new Map<string, Set<VMEntry>>();
+  readonly #decided = new Map<string, Decided>();
+  readonly #gone = new Set<VMEntry>();
+  readonly #addresses = new AddressIndex<Cell>();
+  readonly #pending = new Set<Cell>();
+  readonly #registered = new Set<string>();
+  /** The same, sorted; undefined after one was added. */
+  #hostIds: readonly string[] | undefined;
   #log: FleetRow[] = [];
   /** VMs in the order of their history records, oldest first: whose record is the next to be dropped. */
   #historyOrder: Array<{ readonly cell: Cell; readonly sequence: number }> = [];
@@ -62,13 +84,42 @@ export class MemoryTables implements Tables, ReadTables {
   }
 
   addEntry(entry: VMEntry): void {
-    const cell: Cell = { entry, documents: new Map(), history: [], pending: undefined };
+    const cell: Cell = {
+      ...{ number: entry.number, entry, documents: undefined, history: [], pending: undefined },
+      ...{ truth: undefined, decider: undefined },
+    };
     this.#cells.set(entry.id, cell);
     this.#byNumber[entry.number] = cell;
   }
 
-  saveVM(_entry: VMEntry): void {
-    // The entry itself is the table's row.
+  /** The entry itself is the table's row; only what queries go by is noted. */
+  saveVM(entry: VMEntry): void {
+    const cell = this.#cell(entry);
+    if (cell.truth !== entry.truth || cell.decider !== entry.decider) this.#index(cell, entry.truth, entry.decider);
+  }
+
+  #index(cell: Cell, truth: VMTruth | undefined, decider: string | undefined): void {
+    const addressesBefore = cell.truth?.addresses ?? nothing;
+    const addresses = truth?.addresses ?? nothing;
+    if (!sameItems(addressesBefore, addresses)) {
+      for (const { address } of addressesBefore) this.#addresses.remove(addressKeyOf(address) ?? '', cell);
+      for (const { address } of addresses) {
+        const key = addressKeyOf(address);
+        if (key !== undefined) this.#addresses.add(key, cell);
+      }
+    }
+    if (truth?.state === 'gone') this.#gone.add(cell.entry);
+    else this.#gone.delete(cell.entry);
+    const before = cell.decider === undefined ? undefined : this.#decided.get(cell.decider);
+    if (before?.cells.delete(cell) === true && cell.truth?.state !== 'gone') before.present--;
+    if (decider !== undefined && truth !== undefined) {
+      const now = this.#decided.get(decider) ?? { cells: new Set(), present: 0 };
+      this.#decided.set(decider, now);
+      now.cells.add(cell);
+      if (truth.state !== 'gone') now.present++;
+    }
+    cell.truth = truth;
+    cell.decider = decider;
   }
 
   saveSighting(entry: VMEntry, sighting: StoredSighting): void {
@@ -85,7 +136,9 @@ export class MemoryTables implements Tables, ReadTables {
   }
 
   saveDocument(entry: VMEntry, observer: string, register: DocumentRegister, document: Json | undefined): void {
-    const { documents } = this.#cell(entry);
+    const cell = this.#cell(entry);
+    cell.documents ??= new Map();
+    const { documents } = cell;
     const held = documents.get(observer) ?? {};
     documents.set(observer, held);
     if (document === undefined) delete held[register];
@@ -93,6 +146,9 @@ export class MemoryTables implements Tables, ReadTables {
   }
 
   dropVM(entry: VMEntry): void {
+    const cell = this.#cell(entry);
+    this.#index(cell, undefined, undefined);
+    this.#pending.delete(cell);
     this.#cells.delete(entry.id);
     this.#byNumber[entry.number] = undefined;
     for (const observer of entry.sightings.keys()) {
@@ -110,8 +166,7 @@ export class MemoryTables implements Tables, ReadTables {
   }
 
   longestGone(limit: number): readonly VMEntry[] {
-    const gone = [...this.#cells.values()].map((cell) => cell.entry).filter((entry) => entry.truth?.state === 'gone');
-    return gone.sort((a, b) => a.lastChangedMs - b.lastChangedMs || a.number - b.number).slice(0, limit);
+    return [...this.#gone].sort((a, b) => a.lastChangedMs - b.lastChangedMs || a.number - b.number).slice(0, limit);
   }
 
   #cell(entry: VMEntry): Cell {
@@ -126,6 +181,9 @@ export class MemoryTables implements Tables, ReadTables {
 
   saveObserver(observer: ObserverRecord, _facts: ObserverFacts): void {
     this.#observers.set(observer.id, observer);
+    if (observer.host === undefined || this.#registered.has(observer.id)) return;
+    this.#registered.add(observer.id);
+    this.#hostIds = undefined;
   }
 
   saveApplied(_observer: ObserverRecord): void {
@@ -133,11 +191,14 @@ export class MemoryTables implements Tables, ReadTables {
   }
 
   *pendings(): Generator<readonly [string, Pending]> {
-    for (const { entry, pending } of this.#cells.values()) if (pending !== undefined) yield [entry.id, pending];
+    for (const { entry, pending } of this.#pending) if (pending !== undefined) yield [entry.id, pending];
   }
 
   savePending(entry: VMEntry, pending: Pending | undefined): void {
-    this.#cell(entry).pending = pending;
+    const cell = this.#cell(entry);
+    cell.pending = pending;
+    if (pending === undefined) this.#pending.delete(cell);
+    else this.#pending.add(cell);
   }
 
   // ---- Logs --------------------------------------------------------------------------------------------------
@@ -203,12 +264,10 @@ export class MemoryTables implements Tables, ReadTables {
   }
 
   hosts(after: string, limit: number): readonly HostRow[] {
-    const ids: string[] = [];
-    for (const { id, host } of this.#observers.values()) if (host !== undefined && id > after) ids.push(id);
-    return ids
-      .sort()
-      .slice(0, limit)
-      .map((id) => this.observer(id) as HostRow);
+    this.#hostIds ??= [...this.#registered].sort();
+    const ids = this.#hostIds;
+    const from = firstAbove(ids, after);
+    return ids.slice(from, from + limit).map((id) => this.observer(id) as HostRow);
   }
 
   unanswered(realm: string, mark: number): readonly string[] {
@@ -224,15 +283,27 @@ export class MemoryTables implements Tables, ReadTables {
     return cell && rowOf(cell);
   }
 
-  scan(_filter: VMFilter, after: number, limit: number): Scan<VMRow> {
+  scan(filter: VMFilter, after: number, limit: number): Scan<VMRow> {
     const rows: VMRow[] = [];
-    for (let number = after + 1; number < this.#byNumber.length; number++) {
-      const cell = this.#byNumber[number];
-      const row = cell && rowOf(cell);
+    const mayMatch = narrowing(filter);
+    for (const cell of filter.host === undefined ? this.#after(after) : this.#decidedAfter(filter.host, after)) {
+      const row = mayMatch(cell.entry) ? rowOf(cell) : undefined;
       if (row !== undefined) rows.push(row);
-      if (rows.length === limit) return { rows, next: number };
+      if (rows.length === limit) return { rows, next: cell.number };
     }
     return { rows, next: undefined };
+  }
+
+  *#after(number: number): Generator<Cell> {
+    for (let at = number + 1; at < this.#byNumber.length; at++) {
+      const cell = this.#byNumber[at];
+      if (cell !== undefined) yield cell;
+    }
+  }
+
+  #decidedAfter(host: string, after: number): readonly Cell[] {
+    const cells = [...(this.#decided.get(host)?.cells ?? [])].filter(({ number }) => number > after);
+    return cells.sort((a, b) => a.number - b.number);
   }
 
   scanAddresses(
@@ -240,22 +311,14 @@ export class MemoryTables implements Tables, ReadTables {
     after: { readonly key: string; readonly number: number } | undefined,
     limit: number,
   ): readonly AddressHit[] {
-    const hits: AddressHit[] = [];
-    for (const cell of this.#cells.values()) {
-      const row = rowOf(cell);
-      if (row === undefined || lowestKey(range, row) === undefined) continue;
-      for (const key of new Set(row.truth.addresses.map(({ address }) => addressKeyOf(address)))) {
-        if (key !== undefined && inRange(range, key) && isAfter(after, key, row.number)) hits.push({ key, row });
-      }
-    }
-    const sorted = hits.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.row.number - b.row.number));
-    return sorted.slice(0, limit);
+    const places = this.#addresses.lowest(range, after, limit);
+    return places.map(({ key, item }) => ({ key, row: rowOf(item) as VMRow }));
   }
 
   sightings(row: VMRow): ReadonlyArray<StoredSighting & { readonly documents: Documents }> {
     const cell = this.#cells.get(row.id);
     const sightings = [...(cell?.entry.sightings.values() ?? [])];
-    return sightings.map((one) => ({ ...one, documents: cell?.documents.get(one.observer) ?? {} }));
+    return sightings.map((one) => ({ ...one, documents: cell?.documents?.get(one.observer) ?? {} }));
   }
 
   history(row: VMRow, before: number, limit: number): readonly HistoryRecord[] {
@@ -275,16 +338,12 @@ export class MemoryTables implements Tables, ReadTables {
   }
 
   decides(observer: string): number {
-    let vms = 0;
-    for (const { entry } of this.#cells.values()) {
-      if (entry.decider === observer && entry.truth !== undefined && entry.truth.state !== 'gone') vms++;
-    }
-    return vms;
+    return this.#decided.get(observer)?.present ?? 0;
   }
 
   waiting(realm: string, echoed: number): number {
     let vms = 0;
-    for (const { pending } of this.#cells.values()) {
+    for (const { pending } of this.#pending) {
       if (pending?.kind === 'waiting' && pending.realm === realm && pending.mark >= echoed) vms++;
     }
     return vms;
@@ -309,14 +368,28 @@ function rowOf({ entry, pending }: Cell): VMRow | undefined {
   return { number, id, vmVersion, incarnation, everRan, truth, decider, firstSeenMs, lastChangedMs, pending };
 }
 
-function inRange(range: { readonly from: string; readonly to: string }, key: string): boolean {
-  return key.length === range.from.length && key >= range.from && key <= range.to;
+const nothing: VMTruth['addresses'] = [];
+
+/** What a row must have to match, as far as it can be told without what is joined. */
+function narrowing({ realm, states, text, gone }: VMFilter): (entry: VMEntry) => boolean {
+  const matchesText = text === undefined ? undefined : textMatcher(text);
+  const asStored = states?.has('unknown') === true ? undefined : states;
+  return ({ id, truth }) =>
+    truth !== undefined &&
+    (gone || truth.state !== 'gone') &&
+    (realm === undefined || truth.realm === realm) &&
+    (asStored === undefined || asStored.has(truth.state)) &&
+    (matchesText === undefined || matchesText(truth.name) || matchesText(id));
 }
 
-function isAfter(
-  after: { readonly key: string; readonly number: number } | undefined,
-  key: string,
-  number: number,
-): boolean {
-  return after === undefined || key > after.key || (key === after.key && number > after.number);
+/** The index of the first of sorted texts above the one given. */
+function firstAbove(sorted: readonly string[], text: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as string) > text) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

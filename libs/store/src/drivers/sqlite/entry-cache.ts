@@ -1,7 +1,7 @@
 import type { VMTruth } from '@vedette/model';
 import { addressKeyOf } from '../../engine/filters.ts';
 import { sameItems } from '../../engine/items.ts';
-import type { StoredSighting, VMEntry } from '../../engine/records.ts';
+import type { ObserverRecord, StoredSighting, VMEntry } from '../../engine/records.ts';
 import { decodeId, encodeId } from './codec.ts';
 import type { Prepared } from './statements.ts';
 import { encodeVM, type SightingFlags, StoredVM } from './vm-codec.ts';
@@ -15,7 +15,7 @@ interface Held {
   readonly entry: VMEntry;
   readonly flags: Map<string, SightingFlags>;
   /** Observers whose flags are others than in the table. */
-  readonly flagged: Set<string>;
+  flagged: Set<string> | undefined;
   stored: boolean;
   queued: boolean;
   state: string | undefined;
@@ -31,7 +31,8 @@ const nothing: VMTruth['addresses'] = [];
 
 type EntryRow = readonly [
   number: number,
-  id: string | Uint8Array,
+  /** Null where it was known before. */
+  id: string | Uint8Array | null,
   state: string | null,
   decider: number | null,
   realm: string | null,
@@ -46,6 +47,8 @@ export class EntryCache {
   readonly #names: Map<number, string>;
   readonly #held = new Map<string, Held>();
   readonly #queue: Held[] = [];
+  /** Entries whose flags for an observer are others than in the table, by observer and number. */
+  readonly #flagged = new Map<string, Map<number, Held>>();
 
   constructor(
     sql: WriteStatements,
@@ -71,7 +74,7 @@ export class EntryCache {
     const held: Held = {
       entry,
       flags: new Map(),
-      flagged: new Set(),
+      flagged: undefined,
       stored: false,
       queued: false,
       state: undefined,
@@ -94,7 +97,7 @@ export class EntryCache {
     const flags = flagsOf(held, observer);
     if (flags.present === present) return;
     flags.present = present;
-    held.flagged.add(observer);
+    this.#flag(held, observer);
     this.#enqueue(held);
   }
 
@@ -104,7 +107,7 @@ export class EntryCache {
       const flags = flagsOf(held, observer);
       if (flags.shared) continue;
       flags.shared = true;
-      held.flagged.add(observer);
+      this.#flag(held, observer);
     }
     this.#enqueue(held);
   }
@@ -126,15 +129,29 @@ export class EntryCache {
     this.#writeAddresses(held, nothing);
     for (const observer of held.flags.keys()) this.#sql.deleteSeen.run(this.#numberOf(observer), entry.number);
     this.#sql.deleteVM.run(entry.number);
+    for (const observer of held.flagged ?? []) this.#flagged.get(observer)?.delete(entry.number);
     this.#held.delete(entry.id);
     held.queued = false; // what was queued of it is passed over
   }
 
-  /** The entries of VMs that a statement finds by an observer, but for those with the numbers given. */
-  foundBy(statement: Prepared, observer: number, except: ReadonlySet<number>): readonly VMEntry[] {
-    this.flush();
-    const numbers = statement.all(observer).map(([number]) => number as number);
-    return numbers.filter((number) => !except.has(number)).map((number) => this.#byNumber(number));
+  /** The entries of VMs that have a flag for an observer, in order of number, but for those with the numbers given. */
+  foundBy(
+    statement: Prepared,
+    observer: ObserverRecord,
+    flag: keyof SightingFlags,
+    except: ReadonlySet<number>,
+  ): readonly VMEntry[] {
+    const unwritten = this.#flagged.get(observer.id);
+    const found: VMEntry[] = [];
+    for (const [column] of statement.all(observer.number)) {
+      const number = column as number;
+      if (!except.has(number) && unwritten?.has(number) !== true) found.push(this.#byNumber(number));
+    }
+    if (unwritten === undefined) return found;
+    for (const [number, held] of unwritten) {
+      if (!except.has(number) && flagsOf(held, observer.id)[flag]) found.push(held.entry);
+    }
+    return found.sort((a, b) => a.number - b.number);
   }
 
   /** In order of number: neighbours share a page of the table. */
@@ -144,9 +161,13 @@ export class EntryCache {
       if (!held.queued) continue;
       held.queued = false;
       this.#writeVM(held);
-      if (held.flagged.size > 0) this.#writeFlags(held);
+      if (held.flagged !== undefined) this.#writeFlags(held, held.flagged);
     }
     this.#queue.length = 0;
+    this.#flagged.clear();
+    this.#sql.insertVM.flush();
+    this.#sql.insertAddress.flush();
+    this.#sql.saveSeen.flush();
   }
 
   shrink(): void {
@@ -159,7 +180,7 @@ export class EntryCache {
 
   #byNumber(number: number): VMEntry {
     const row = this.#sql.entryByNumber.get(number) as unknown as EntryRow;
-    const id = decodeId(row[1]);
+    const id = decodeId(row[1] as string | Uint8Array);
     return (this.#held.get(id) ?? this.#hold(row, id)).entry;
   }
 
@@ -176,26 +197,25 @@ export class EntryCache {
     const decider = deciderNumber === null ? undefined : this.#names.get(deciderNumber);
     const truth = stored.truth(decider, decider === undefined ? undefined : sightings.get(decider));
     const { vmVersion, incarnation, everRan, ended, forgotten, firstSeenMs, lastChangedMs, historyRows } = stored;
+    const entry: VMEntry = {
+      number,
+      id,
+      vmVersion,
+      incarnation,
+      everRan,
+      ended,
+      forgotten,
+      truth,
+      decider,
+      firstSeenMs,
+      lastChangedMs,
+      historyRows,
+      sightings,
+    };
     const held: Held = {
-      entry: {
-        ...{
-          number,
-          id,
-          vmVersion,
-          incarnation,
-          everRan,
-          ended,
-          forgotten,
-          truth,
-          decider,
-          firstSeenMs,
-          lastChangedMs,
-        },
-        historyRows,
-        sightings,
-      },
+      entry,
       flags,
-      flagged: new Set(),
+      flagged: undefined,
       stored: true,
       queued: false,
       state: truth?.state,
@@ -217,6 +237,14 @@ export class EntryCache {
     return this.#numbers.get(observer) as number;
   }
 
+  #flag(held: Held, observer: string): void {
+    held.flagged ??= new Set();
+    held.flagged.add(observer);
+    const all = this.#flagged.get(observer) ?? new Map<number, Held>();
+    this.#flagged.set(observer, all);
+    all.set(held.entry.number, held);
+  }
+
   #enqueue(held: Held): void {
     if (held.queued) return;
     held.queued = true;
@@ -233,7 +261,7 @@ export class EntryCache {
       const deciderNumber = decider === undefined ? null : this.#numberOf(decider);
       const goneAt = truth?.state === 'gone' ? entry.lastChangedMs : null;
       if (held.stored) this.#sql.updateVM.run(state, deciderNumber, realm, name, goneAt, data, number);
-      else this.#sql.insertVM.run(number, encodeId(entry.id), state, deciderNumber, realm, name, goneAt, data);
+      else this.#sql.insertVM.add(number, keptId(entry.id), state, deciderNumber, realm, name, goneAt, data);
     } else if (held.state !== truth?.state) this.#sql.updateVMState.run(state, data, number);
     else this.#sql.updateVMData.run(data, number);
     held.stored = true;
@@ -244,15 +272,15 @@ export class EntryCache {
     this.#writeAddresses(held, truth?.addresses ?? nothing);
   }
 
-  #writeFlags(held: Held): void {
+  #writeFlags(held: Held, flagged: ReadonlySet<string>): void {
     const { number } = held.entry;
-    for (const observer of held.flagged) {
+    for (const observer of flagged) {
       const { present, shared } = flagsOf(held, observer);
       if (present || shared) {
-        this.#sql.saveSeen.run(this.#numberOf(observer), number, present ? 1 : 0, shared ? 1 : 0);
+        this.#sql.saveSeen.add(this.#numberOf(observer), number, present ? 1 : 0, shared ? 1 : 0);
       } else this.#sql.deleteSeen.run(this.#numberOf(observer), number);
     }
-    held.flagged.clear();
+    held.flagged = undefined;
   }
 
   #writeAddresses(held: Held, addresses: VMTruth['addresses']): void {
@@ -261,13 +289,21 @@ export class EntryCache {
     const before = keysOf(held.addresses);
     const now = keysOf(addresses);
     for (const key of before) if (!now.has(key)) this.#sql.deleteAddress.run(key, number);
-    for (const key of now) if (!before.has(key)) this.#sql.insertAddress.run(key, number);
+    for (const key of now) if (!before.has(key)) this.#sql.insertAddress.add(key, number);
     held.addresses = addresses;
   }
 }
 
+/** The stored form of an identifier, of which the bytes stay as they are. */
+function keptId(id: string): string | Uint8Array {
+  const stored = encodeId(id);
+  return typeof stored === 'string' ? stored : Uint8Array.from(stored);
+}
+
 function flagsOf(held: Held, observer: string): SightingFlags {
-  const flags = held.flags.get(observer) ?? { present: false, shared: false };
+  const known = held.flags.get(observer);
+  if (known !== undefined) return known;
+  const flags = { present: false, shared: false };
   held.flags.set(observer, flags);
   return flags;
 }

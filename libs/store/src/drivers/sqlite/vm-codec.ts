@@ -239,17 +239,17 @@ export class StoredVM {
     if (state === null) return undefined;
     const [, , , lastState, detail, rest] = this.#data;
     const { addresses, conditions, conflict }: Rest = rest === 0 ? noRest : rest;
-    return {
-      state: state as VMState,
-      ...(lastState === 0 ? undefined : { lastState: lastState as VMState }),
-      detail: detail === 0 ? (deciding?.registers.state?.value.reason ?? '') : detail,
-      ...(decider !== undefined && !isProviderObserver(decider) ? { host: decider } : undefined),
-      ...(realm === null ? undefined : { realm }),
-      conflict: [...(conflict ?? nothing)],
-      name: name ?? '',
-      addresses: [...(addresses ?? deciding?.registers.addresses?.value ?? nothing)],
-      conditions: [...(conditions ?? deciding?.registers.conditions?.value ?? nothing)],
-    };
+    // One after the other, in the order in which records show them: spreading parts costs twice as much.
+    const truth = { state: state as VMState } as { -readonly [K in keyof VMTruth]: VMTruth[K] };
+    if (lastState !== 0) truth.lastState = lastState as VMState;
+    truth.detail = detail === 0 ? (deciding?.registers.state?.value.reason ?? '') : detail;
+    if (decider !== undefined && !isProviderObserver(decider)) truth.host = decider;
+    if (realm !== null) truth.realm = realm;
+    truth.conflict = [...(conflict ?? nothing)];
+    truth.name = name ?? '';
+    truth.addresses = [...(addresses ?? deciding?.registers.addresses?.value ?? nothing)];
+    truth.conditions = [...(conditions ?? deciding?.registers.conditions?.value ?? nothing)];
+    return truth;
   }
 }
 
@@ -297,15 +297,17 @@ function decodeState(array: readonly unknown[]): Register<StateValue> {
     number,
   ];
   const { 9: lastPresent = 0, 10: bornEpoch, 11: bornSeq } = array as { readonly [at: number]: unknown };
-  const value: StateValue = {
-    state,
-    reason,
-    raw: { state: rawState, reason: rawReason },
-    activation: { epoch: activationEpoch, seq: activationSeq },
-    held: held === 1,
-    ...(bornEpoch === undefined ? {} : { born: { epoch: bornEpoch as number, seq: bornSeq as number } }),
-    ...(lastPresent === 0 ? {} : { lastPresent: lastPresent as VMState }),
-  };
+  const raw = { state: rawState, reason: rawReason };
+  const activation = { epoch: activationEpoch, seq: activationSeq };
+  const plain: StateValue = { state, reason, raw, activation, held: held === 1 };
+  const value: StateValue =
+    bornEpoch === undefined && lastPresent === 0
+      ? plain
+      : {
+          ...plain,
+          ...(bornEpoch === undefined ? {} : { born: { epoch: bornEpoch as number, seq: bornSeq as number } }),
+          ...(lastPresent === 0 ? {} : { lastPresent: lastPresent as VMState }),
+        };
   return { version: { epoch, seq }, value };
 }
 

@@ -47,6 +47,9 @@ export class WriteTables implements Tables {
   /** Writes what still waits. Before every commit. */
   flush(): void {
     this.#entries.flush();
+    this.#sql.saveApplied.flush();
+    this.#sql.insertFleet.flush();
+    this.#sql.insertHistory.flush();
   }
 
   /** The transaction was committed: lets go of what was read long ago. */
@@ -103,11 +106,11 @@ export class WriteTables implements Tables {
   }
 
   presentOf(observer: ObserverRecord, except: ReadonlySet<number> = nobody): readonly VMEntry[] {
-    return this.#entries.foundBy(this.#sql.presentOf, observer.number, except);
+    return this.#entries.foundBy(this.#sql.presentOf, observer, 'present', except);
   }
 
   sharedOf(observer: ObserverRecord): readonly VMEntry[] {
-    return this.#entries.foundBy(this.#sql.sharedOf, observer.number, nobody);
+    return this.#entries.foundBy(this.#sql.sharedOf, observer, 'shared', nobody);
   }
 
   longestGone(limit: number): readonly VMEntry[] {
@@ -135,7 +138,7 @@ export class WriteTables implements Tables {
 
   saveApplied({ number, epoch, closed, applied: { through, beyond } }: ObserverRecord): void {
     const ranges = beyond.length === 0 ? null : JSON.stringify(beyond);
-    this.#sql.saveApplied.run(number, epoch, closed ? 1 : 0, through, ranges);
+    this.#sql.saveApplied.add(number, epoch, closed ? 1 : 0, through, ranges);
   }
 
   #numberOf(observer: string): number {
@@ -160,24 +163,27 @@ export class WriteTables implements Tables {
   // ---- Logs --------------------------------------------------------------------------------------------------
 
   appendFleet({ position, id, json }: FleetRow): void {
-    this.#sql.insertFleet.run(position, id, json);
+    this.#sql.insertFleet.add(position, id, json);
   }
 
   dropFleet(position: number): void {
+    this.#sql.insertFleet.flush();
     this.#sql.deleteFleet.run(position);
   }
 
   appendHistory(entry: VMEntry, { sequence, atMs, by, name, via, data }: HistoryRow): void {
     const observer = by === undefined ? null : this.#numberOf(by);
     const previous = this.#entries.addHistory(entry, sequence);
-    this.#sql.insertHistory.run(sequence, previous, atMs, observer, name, via, data);
+    this.#sql.insertHistory.add(sequence, previous, atMs, observer, name, via, data);
   }
 
   dropOldestHistory(count: number): number {
+    this.#sql.insertHistory.flush();
     return this.#sql.deleteOldestHistory.run(count);
   }
 
   trimHistory(entry: VMEntry, keep: number): number {
+    this.#sql.insertHistory.flush();
     const chain = historyChain(this.#statements, this.#entries.lastHistory(entry), Number.POSITIVE_INFINITY);
     let kept = 0;
     let dropped = 0;

@@ -4,6 +4,7 @@ import { VedetteError } from '@vedette/runtime';
 import { Engine } from '../../engine/engine.ts';
 import type { Command, CommandResult } from '../../engine/front.ts';
 import type { StoreLimits } from '../../engine/limits.ts';
+import { Checkpoints, mostPagesWrittenAhead } from './checkpoints.ts';
 import { storeError } from './faults.ts';
 import { FileLock } from './file-lock.ts';
 import { migrate, pragma, schemaVersion } from './schema.ts';
@@ -24,16 +25,14 @@ interface Loaded {
 /** Commands that write nothing: they need no transaction. */
 const looks: ReadonlySet<Command> = new Set(['start', 'identity', 'counts', 'pendingConfirmations']);
 
-/** Pages written ahead before they are moved into the file: 32 MiB, so that a page changed often is moved once. */
-const checkpointPages = 8_192;
 const cacheKiB = 64 * 1024;
 
 /** How the writing connection is set up. */
 export const connectionSettings = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
-  PRAGMA wal_autocheckpoint = ${checkpointPages};
-  PRAGMA journal_size_limit = ${2 * checkpointPages * 4096};
+  PRAGMA wal_autocheckpoint = ${mostPagesWrittenAhead};
+  PRAGMA journal_size_limit = ${mostPagesWrittenAhead * 4096};
   PRAGMA cache_size = -${cacheKiB};
   PRAGMA temp_store = MEMORY;
 `;
@@ -52,6 +51,7 @@ export class Writer {
   readonly #limits: StoreLimits;
   readonly #lock: FileLock;
   readonly #database: DatabaseSync;
+  readonly #checkpoints: Checkpoints;
   /** Undefined after a fault, until the next command makes them anew from what the file says. */
   #loaded: Loaded | undefined;
 
@@ -64,6 +64,7 @@ export class Writer {
     try {
       database = openForWriting(path, maxFileBytes);
       this.#database = database;
+      this.#checkpoints = new Checkpoints(database, path);
       this.#load();
     } catch (error) {
       database?.close();
@@ -86,6 +87,7 @@ export class Writer {
   close(): void {
     if (!this.#database.isOpen) return;
     try {
+      this.#checkpoints[Symbol.dispose]();
       this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } finally {
       this.#database.close();
@@ -102,6 +104,7 @@ export class Writer {
       tables.flush();
       this.#database.exec('COMMIT');
       tables.committed();
+      this.#checkpoints.committed();
       return result;
     } catch (error) {
       this.#undo(error);
