@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { VedetteError } from '@vedette/runtime';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { agentCommand } from './commands/agent.ts';
 import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -27,6 +28,7 @@ export function buildProgram(context: CommandContext): Command {
   const commands = [
     demoCommand(context),
     upCommand(context),
+    agentCommand(context),
     vmsCommand(context),
     hostsCommand(context),
     historyCommand(context),

@@ -68,6 +68,7 @@ test('ages by quantile; hosts without a proof have none', () => {
     echoed: undefined,
     heardMark: 0,
     vms: 0,
+    stretched: false,
     snapshotTold: true,
   });
   const proofs = new Map(Array.from({ length: 100 }, (_, at) => [String(at), proof(1_000 - at * 10)] as const));

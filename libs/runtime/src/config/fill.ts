@@ -198,6 +198,8 @@ class Filler {
 /** `a, b` from the environment or a flag. */
 function splitList(input: ScalarInput): ListInput {
   const texts = String(input.value).split(',');
-  const items = texts.map((text): ScalarInput => ({ ...input, value: text.trim() }));
+  // Each item is new: what the whole value took the place of is no item's.
+  const { origin, untyped } = input;
+  const items = texts.map((text): ScalarInput => ({ kind: 'scalar', origin, untyped, value: text.trim() }));
   return { kind: 'list', origin: input.origin, items: String(input.value).trim() === '' ? [] : items };
 }

@@ -66,6 +66,11 @@ describe('precedence', () => {
     });
   });
 
+  it('takes a list from the environment over one of the file', () => {
+    const text = `${minimal}log: { redact: [secret] }\n`;
+    expect(load({ text, env: { VEDETTE_LOG_REDACT: 'a, b' } }).config.log.redact).toEqual(['a', 'b']);
+  });
+
   it('D4: reports the fault of a value even where another source overrides it', () => {
     const text = 'store: { driver: memory }\nmonitor: { concurrency: many }\n';
     expect(

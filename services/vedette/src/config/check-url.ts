@@ -1,3 +1,4 @@
+import { parseAgentUrl } from '@vedette/fetcher/agent';
 import { libvirtDriver } from '@vedette/fetcher/libvirt';
 import { type Clock, VedetteError } from '@vedette/runtime';
 import { type CheckUrl, checkScheme } from './hosts.ts';
@@ -9,7 +10,8 @@ export function urlCheck(clock: Clock): CheckUrl {
     const fault = checkScheme(url);
     if (fault !== undefined) return fault;
     try {
-      void driver.open({ id: 'checked', url }).close(); // it has opened nothing
+      if (url.startsWith('agent:')) parseAgentUrl(url);
+      else void driver.open({ id: 'checked', url }).close(); // it has opened nothing
       return undefined;
     } catch (error) {
       if (VedetteError.is(error, 'VDT_FETCHER_URL')) return error.message;

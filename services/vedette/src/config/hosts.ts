@@ -34,9 +34,10 @@ export type CheckUrl = (url: string) => string | undefined;
 /** Longest URL of a host. */
 export const maxUrlLength = 2_048;
 
-/** The URL schemes there is a fetcher for: libvirt's drivers, each with libvirt's transports. */
-const knownScheme = /^(libvirt|qemu|test)(\+(unix|tls|ssh|tcp))?:/;
-const schemeExamples = 'libvirt:, qemu:, qemu+tls:, qemu+ssh:, qemu+tcp:';
+/** The URL schemes there is a fetcher for: libvirt's drivers, each with libvirt's transports, and agents on the bus. */
+const knownScheme = /^((libvirt|qemu|test)(\+(unix|tls|ssh|tcp))?|agent):/;
+const schemeExamples = 'libvirt:, qemu:, qemu+tls:, qemu+ssh:, qemu+tcp:, agent:';
+const agentScheme = 'agent:';
 
 export const notAnIdentifier = 'cannot be an identifier: at most 80 bytes in escaped form, no control characters';
 
@@ -124,8 +125,18 @@ export function checkScheme(url: string): string | undefined {
   return `no fetcher for ${JSON.stringify(url)}; expected a URL that begins with ${schemeExamples}`;
 }
 
-/** The machine that a URL names; this one where it names none. */
+/** The same check for a process on this bus: one within the process is out of the reach of agents. */
+export function checkUrlOnBus(busUrl: string, checkUrl: CheckUrl = checkScheme): CheckUrl {
+  if (busUrl !== 'memory:') return checkUrl;
+  return (url) =>
+    url.startsWith(agentScheme)
+      ? `${url} is an agent, which needs a bus to be reached over: set bus.url`
+      : checkUrl(url);
+}
+
+/** The machine, or the agent, that a URL names; this machine where it names none. */
 function nameFromUrl(url: string): string {
+  if (url.startsWith(agentScheme)) return url.slice(agentScheme.length);
   const machine = URL.parse(url)?.hostname.replace(/^\[(.*)\]$/, '$1') ?? '';
   return machine === '' ? machineName() : machine;
 }

@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ConfigError, type ConfigFault, type FlagValue, loadConfig, readConfigFile } from '@vedette/runtime/config';
 import { type HostGroup, resolveGroups } from './host-groups.ts';
-import { type CheckUrl, machineName, type WatchedHost } from './hosts.ts';
+import { type CheckUrl, checkUrlOnBus, machineName, type WatchedHost } from './hosts.ts';
 import { type InventoryFault, resolveInventory } from './inventory.ts';
 import { defaultStorePath, pathFrom, socketBeside } from './paths.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -40,6 +40,8 @@ export interface Settings {
   readonly socketPath: string;
   /** Whether a file, the environment or a flag names the store. */
   readonly storeIsSet: boolean;
+  /** Makes a path written at this key absolute: relative to the configuration file where it is written there. */
+  readonly inConfig: (path: string, key: string) => string;
 }
 
 /** Environment variables with the prefix of the settings and another meaning. */
@@ -73,6 +75,7 @@ export async function loadSettings(source: SettingsSource): Promise<Settings> {
     member: config.member ?? machineName(),
     machine: machineName(),
     storeIsSet: path !== undefined,
+    inConfig: absolute,
   };
 }
 
@@ -83,10 +86,10 @@ interface Read {
 
 /** @throws ConfigError with everything that is wrong with them */
 async function hostsOf(source: SettingsSource, config: Config, read: Read): Promise<readonly WatchedHost[]> {
-  const { cwd, file = '', checkUrl } = source;
+  const { cwd, file = '' } = source;
   const { hosts, faults } = await resolveInventory(config, {
     groups: read.groups,
-    ...(checkUrl === undefined ? {} : { checkUrl }),
+    checkUrl: checkUrlOnBus(config.bus.url, source.checkUrl),
     readHosts: async (written) => {
       const path = isAbsolute(written) ? written : join(dirname(file), written);
       const { text } = await readConfigFile(resolve(cwd, path), reading(source)).catch((error: unknown) => {

@@ -1,3 +1,4 @@
+import { busSettings } from '@vedette/bus/settings';
 import { configJsonSchema, Duration, type JsonSchema, type Resolved, Section } from '@vedette/runtime/config';
 import Type from 'typebox';
 
@@ -161,12 +162,7 @@ export const configSchema = Section({
       description: 'VMs kept after they are gone; the longest gone are dropped',
     }),
   }),
-  bus: Section({
-    url: Type.Enum(['memory:'], {
-      default: 'memory:',
-      description: 'how events travel; memory: is within this process, and nothing of it outlives it',
-    }),
-  }),
+  bus: busSettings,
   api: Section({
     socket: Type.Optional(
       Type.String({
@@ -221,6 +217,19 @@ export const configSchema = Section({
       min: '1s',
       max: '1d',
       description: 'time between two looks at the host itself: its versions, its capabilities, whether it is fit',
+    }),
+    stretchFactor: Type.Integer({
+      default: 10,
+      minimum: 1,
+      maximum: 100,
+      description:
+        'while heart-beats prove the state of a host it is polled only every so many intervals, and at least every statsInterval; 1: at every one',
+    }),
+    wholeListings: Type.Integer({
+      default: 64,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'hosts listed whole at the same time, at most',
     }),
     stateEventsPerSecond: Type.Integer({
       default: 10,

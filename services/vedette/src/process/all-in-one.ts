@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Bus } from '@vedette/bus';
-import type { MemoryBroker } from '@vedette/bus/memory';
 import type { HostDriver } from '@vedette/fetcher';
 import type { HostMonitor } from '@vedette/host-monitor';
 import { channels } from '@vedette/model';
@@ -10,8 +9,9 @@ import type { Store } from '@vedette/store';
 import { openSqliteStore, type SqliteThreads } from '@vedette/store/sqlite';
 import type { Logger, Metrics } from '@vedette/telemetry';
 import type { Updater } from '@vedette/updater';
-import type { CheckUrl } from '../config/hosts.ts';
+import { type CheckUrl, checkUrlOnBus } from '../config/hosts.ts';
 import type { Settings, WatchedHost } from '../config/load.ts';
+import { type BusSource, openBusSource } from './bus-source.ts';
 import { heldPart, type Stop } from './held-part.ts';
 import { type Agreed, agreeOnHosts } from './known-hosts.ts';
 import { LiveHosts } from './live-hosts.ts';
@@ -52,8 +52,8 @@ export interface Running {
 }
 
 /**
- * The whole of Vedette in one process, on the embedded defaults: memory bus, sqlite store. Starting and stopping its
- * group is the caller's.
+ * The whole of Vedette in one process: on the embedded defaults, memory bus and sqlite store, or on a broker that
+ * agents and other programs share with it. Starting and stopping its group is the caller's.
  *
  * Parts start in the order of the data but for the API, which waits until the hosts are being polled: what counts is
  * the time to the first knowledge. They stop in reverse, so that what was observed still gets into the store.
@@ -62,7 +62,7 @@ export class AllInOne {
   readonly group: RunGroup;
   readonly #options: AllInOneOptions;
   #store: Store | undefined;
-  #broker: MemoryBroker | undefined;
+  #busSource: BusSource | undefined;
   #updater: Updater | undefined;
   #monitor: HostMonitor | undefined;
   #firstSnapshotMs: number | undefined;
@@ -78,7 +78,7 @@ export class AllInOne {
       clock,
       parts: [
         heldPart('store', () => this.#openStore()),
-        heldPart('bus', () => this.#openBus()),
+        heldPart('bus', (started) => this.#openBus(started)),
         heldPart('updater', (started) => this.#startUpdater(started)),
         heldPart('host-monitor', (started) => this.#startMonitor(started)),
         heldPart('metrics', (started) => this.#startMetrics(started)),
@@ -123,20 +123,23 @@ export class AllInOne {
     return () => store.close();
   }
 
-  async #openBus(): Promise<Stop> {
-    const { clock, listener } = this.#options;
-    const { store, parts } = this.#started();
-    const broker = parts.createMemoryBroker({ clock });
-    this.#broker = broker;
+  async #openBus({ signal }: { readonly signal: AbortSignal }): Promise<Stop> {
+    const { clock, listener, logger, settings } = this.#options;
+    const { store } = this.#started();
+    const { member, inConfig } = settings;
+    const absolute = (path: string, key: string): string => inConfig(path, `bus.${key}`);
+    const source = await openBusSource({ settings: settings.config.bus, absolute, member, clock, logger });
+    this.#busSource = source;
     try {
-      await this.#watchForFirstSnapshot();
-      const stopListener = await listener?.({ store, bus: this.#connect('listener'), monitor: () => this.#monitor });
+      await this.#watchForFirstSnapshot(signal);
+      const bus = await this.#connect('listener', signal);
+      const stopListener = await listener?.({ store, bus, monitor: () => this.#monitor });
       return async (options) => {
         await stopListener?.(options);
-        await broker.close();
+        await source.close();
       };
     } catch (error) {
-      await broker.close();
+      await source.close();
       throw error;
     }
   }
@@ -145,7 +148,7 @@ export class AllInOne {
     const { settings, clock, logger } = this.#options;
     const { store, parts } = this.#started();
     const updater = parts.createUpdater({
-      ...{ member: settings.member, store, clock, bus: this.#connect('updater') },
+      ...{ member: settings.member, store, clock, bus: await this.#connect('updater', started.signal) },
       logger: logger.child({ component: 'updater' }),
       config: settings.config.updater,
     });
@@ -164,9 +167,9 @@ export class AllInOne {
       ...{
         member: settings.member,
         observers: store,
-        drivers: this.#drivers,
+        drivers: [...this.#drivers, ...(await this.#agents(started.signal))],
         clock,
-        bus: this.#connect('host-monitor'),
+        bus: await this.#connect('host-monitor', started.signal),
       },
       logger: logger.child({ component: 'host-monitor' }),
       config: settings.config.monitor,
@@ -201,7 +204,7 @@ export class AllInOne {
     const { settings, clock, logger, metrics } = this.#options;
     await this.#firstKnowledge(started.signal);
     const api = this.#started().parts.createApi({
-      ...{ store: this.#started().store, bus: this.#connect('api'), clock, logger, metrics },
+      ...{ store: this.#started().store, bus: await this.#connect('api', started.signal), clock, logger, metrics },
       socketPath: settings.socketPath,
       ...this.#hostControl(),
       onOutboxed: () => this.#updater?.pokeRelay(),
@@ -218,7 +221,7 @@ export class AllInOne {
     const [monitor, updater] = [this.#monitor, this.#updater];
     if (listen === undefined || monitor === undefined || updater === undefined) return async () => undefined;
     const { startMetricsEndpoint } = await import('./metrics-endpoint.ts');
-    const bus = this.#connect('metrics');
+    const bus = await this.#connect('metrics', started.signal);
     return startMetricsEndpoint({ listen, bus, clock, logger, metrics, monitor, updater }, started);
   }
 
@@ -226,8 +229,9 @@ export class AllInOne {
     const { settings, checkUrl, logger } = this.#options;
     const { store } = this.#started();
     if (this.#monitor === undefined) return {};
-    const { groups } = settings;
-    return { hosts: new LiveHosts({ store, monitor: this.#monitor, groups, checkUrl, logger }) };
+    const { groups, config } = settings;
+    const check = checkUrl && checkUrlOnBus(config.bus.url, checkUrl);
+    return { hosts: new LiveHosts({ store, monitor: this.#monitor, groups, checkUrl: check, logger }) };
   }
 
   /** Starting the API is work for the processor, which the first polls have a use for. */
@@ -245,9 +249,9 @@ export class AllInOne {
     return async () => registration[Symbol.asyncDispose]();
   }
 
-  async #watchForFirstSnapshot(): Promise<void> {
+  async #watchForFirstSnapshot(signal: AbortSignal): Promise<void> {
     const { clock, startedMs, logger } = this.#options;
-    const bus = this.#connect('start');
+    const bus = await this.#connect('start', signal);
     await bus.subscribe({
       patterns: [channels.HostSnapshot.address.replace('{host}', '*')],
       handler: () => {
@@ -260,12 +264,17 @@ export class AllInOne {
     });
   }
 
-  #connect(name: string): Bus {
-    const { logger } = this.#options;
-    if (this.#broker === undefined) throw new Error('the bus is not open yet');
-    const onHandlerError = (err: unknown, subject: string): void =>
-      logger.error({ err, subject }, 'a handler of bus messages failed');
-    return this.#broker.connect({ name, onHandlerError });
+  /** Hosts with an agent are reached over the bus; within this process there are none. */
+  async #agents(signal: AbortSignal): Promise<readonly HostDriver[]> {
+    const { settings, clock } = this.#options;
+    if (settings.config.bus.url === 'memory:') return [];
+    const { agentDriver } = await import('@vedette/fetcher/agent');
+    return [agentDriver({ bus: await this.#connect('agents', signal), clock })];
+  }
+
+  async #connect(name: string, signal: AbortSignal): Promise<Bus> {
+    if (this.#busSource === undefined) throw new Error('the bus is not open yet');
+    return this.#busSource.connect(name, { signal });
   }
 
   /** What every part after the first stands on; the order of the group makes sure that it is there. */
