@@ -1,4 +1,5 @@
 import '@vedette/actor';
+import '@vedette/agent';
 import '@vedette/bus';
 import '@vedette/fetcher';
 import '@vedette/libvirt';
@@ -11,6 +12,7 @@ import { asyncApiDocument, eventSchemaDocuments } from '@vedette/model';
 import { definedErrors } from '@vedette/runtime';
 import { describeSettings } from '@vedette/runtime/config';
 import { definedMetrics } from '@vedette/telemetry';
+import '@vedette/loadgen';
 import '@vedette/updater';
 import { configSchema, publishedConfigSchema } from '@vedette/vedette';
 

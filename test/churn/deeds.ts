@@ -142,11 +142,9 @@ export async function perform(lab: Lab, guest: LabGuest, plan: Plan): Promise<{ 
       throw new Error(`${guest.name} after ${plan.name}: ${JSON.stringify(guest.placement)}`);
   };
   // A domain may go between listing it and asking for its state, and a killed QEMU takes seconds to be noticed.
-  await eventually(check, { timeoutMs: plan.name === 'shutdown' ? 60_000 : 20_000, intervalMs: 40 }).catch(
-    (error: unknown) => {
-      refused = (error as Error).message;
-    },
-  );
+  await eventually(check, { timeoutMs: 60_000, intervalMs: 40 }).catch((error: unknown) => {
+    refused = (error as Error).message;
+  });
   const states = Object.values(guest.placement);
   guest.movedPaused = states.includes('paused') && (guest.movedPaused || plan.name === 'migrate');
   return refused === undefined ? {} : { refused };

@@ -1,3 +1,5 @@
+export { type ClassicHost, type ClassicVm, classicHost } from './classic/host.ts';
+export type { ClassicVmStats } from './classic/stats.ts';
 export { addressesOf, nameOf, type SimulatedSection, sectionOf } from './documents.ts';
 export { type SimulationDriverOptions, simulationDriver } from './driver/driver.ts';
 export { createFleet, type Fleet } from './fleet.ts';
