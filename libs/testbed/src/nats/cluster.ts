@@ -48,7 +48,9 @@ async function foundCluster(options: NatsClusterOptions, timeoutMs: number): Pro
   await using made = new AsyncDisposableStack();
   const servers: NatsServer[] = [];
   for (const place of await places(options.size ?? 3)) servers.push(made.use(await prepareNats(options, place)));
-  await Promise.all(servers.map((server) => server.start({ startTimeoutMs: timeoutMs, ...abortable })));
+  const starts = servers.map((server) => server.start({ startTimeoutMs: timeoutMs, ...abortable }));
+  await Promise.allSettled(starts); // one that is still starting could not be disposed of
+  await Promise.all(starts);
   const cluster = new NatsCluster(servers);
   await cluster.usable({ timeoutMs, forMs: foundedForMs, ...abortable });
   made.move(); // from here on the cluster's owner disposes of them

@@ -273,12 +273,18 @@ function outcomeOf(message: Msg): PublishOutcome {
     return { status: 'in_doubt', error: new VedetteError('VDT_BUS_UNAVAILABLE', { message: why }) };
   }
   try {
-    readAnswer(message.data);
-    return stored;
+    const { seq } = readAnswer<{ readonly seq?: number }>(message.data);
+    // nats-server 2.10 calls a repetition of what no majority has yet a duplicate, of no sequence.
+    return seq === 0 ? notYetStored : stored;
   } catch (error) {
     return error instanceof ApiFault ? outcomeOfFault(error) : unreadable(error);
   }
 }
+
+const notYetStored: PublishOutcome = Object.freeze({
+  status: 'in_doubt',
+  error: new VedetteError('VDT_BUS_UNAVAILABLE', { message: 'the stream has the message, and no majority of it yet' }),
+});
 
 const noRoom: readonly number[] = [
   apiCodes.storeFailed,
