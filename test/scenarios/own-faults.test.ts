@@ -159,6 +159,22 @@ describe('faults of our own', () => {
     expect(world.transitions(vm)).toEqual(['running>paused']);
   });
 
+  it('F2, I2: a broker that is away for all of us says nothing of any host; silence after it does', async () => {
+    await using world = await World.begin();
+    await world.pass(10_000);
+    world.forget();
+    for (const name of ['monitor', 'updater']) world.broker.disconnect(name);
+    await world.pass(minute);
+    for (const name of ['monitor', 'updater']) world.broker.reconnect(name);
+    await world.pass(minute);
+    expect(world.told('HostChanged')).toEqual([]);
+    for (const name of ['monitor', 'updater']) world.broker.disconnect(name);
+    await world.pass(minute);
+    world.broker.reconnect('updater');
+    await world.pass(minute);
+    expect(world.told('HostChanged').map(({ data }) => data.state)).toEqual(['unwatched', 'unwatched']);
+  });
+
   it('I12: a monitor that ends without a word leaves its hosts unwatched, once, and back when it returns', async () => {
     await using world = await World.begin();
     await world.pass(10_000);

@@ -31,6 +31,8 @@ export class Sweeper {
   #nextMarkMs = 0;
   #markDelayMs: number;
   #closed = false;
+  /** Since when the bus can be heard, monotonic; undefined while it cannot. */
+  #hearingMs: number | undefined = Number.NEGATIVE_INFINITY;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -65,12 +67,22 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const { store, config, logger, onOutboxed } = this.#options;
     try {
-      const { outboxed } = await store.judgeCoverage(config.failureMs);
-      if (outboxed > 0) onOutboxed();
+      if (this.#mayJudge()) {
+        const { outboxed } = await store.judgeCoverage(config.failureMs);
+        if (outboxed > 0) onOutboxed();
+      }
       await this.#castMark();
     } catch (error) {
       logger.warn({ err: error }, 'sweep failed, will be repeated');
     }
+  }
+
+  /** I2: that nobody can be heard over a bus that is away is no member's silence; each has its full time after it. */
+  #mayJudge(): boolean {
+    const { bus, clock, config } = this.#options;
+    if (!bus.connected) this.#hearingMs = undefined;
+    else this.#hearingMs ??= clock.now();
+    return this.#hearingMs !== undefined && clock.now() - this.#hearingMs >= config.failureMs;
   }
 
   async #castMark(): Promise<void> {
