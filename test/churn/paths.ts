@@ -119,7 +119,11 @@ export function legsOfFleet(timeline: Timeline): Leg[] {
   return legsOf(
     { ...timeline, troubles },
     {
-      way: (deed) => [...fleetWay(deed, troubles, timeline.patience), ...oldWords(deed, timeline, troubles)],
+      way: (deed) => [
+        ...fleetWay(deed, troubles, timeline.patience),
+        ...oldWords(deed, timeline, troubles),
+        ...earlyWords(deed, timeline, troubles),
+      ],
       landing: (deed) => fleetState(deed.after),
       concerns: () => true,
     },
@@ -164,6 +168,13 @@ export function oldWords(deed: Deed, { deeds, patience }: Timeline, troubles: re
     })
     .flatMap(({ host, before }) => [`${before[host]}@${host}`, `migrating_out@${host}`]);
 }
+/** The next host of a guest may tell of its coming before the last one, which was in trouble, tells that it was there. */
+function earlyWords(deed: Deed, { deeds, patience: { recoveryMs } }: Timeline, troubles: readonly Trouble[]): string[] {
+  const next = deeds[deeds.indexOf(deed) + 1];
+  if (next?.to === undefined || troubleAt(troubles, deed.beganMs - recoveryMs, next.endedMs) === undefined) return [];
+  return [`migrating_in@${next.to}`];
+}
+
 const activeWords = new Set(['running', 'paused', 'not_responding']);
 
 interface Reading {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { agentConfigSchema } from '@vedette/agent/settings';
 import { runUntilSignal } from '@vedette/runtime';
 import { loadConfig, readConfigFile } from '@vedette/runtime/config';
 import { Command } from 'commander';
@@ -9,35 +10,30 @@ import { type CommandContext, note } from '../context.ts';
 import { paintFor } from '../output/style.ts';
 import { endingSignals } from '../signals.ts';
 import { examples } from './options.ts';
+import { settingFlags, withSettings } from './settings-options.ts';
 
 export function agentCommand(context: CommandContext): Command {
   const command = new Command('agent')
     .summary('serve this host to monitors over the bus, until it is stopped')
     .description(
-      'Reads this machine’s hypervisor and answers monitors over the bus, which it also tells at once what changed: a\nmonitor reaches it as agent:NAME. It needs the read-only socket of libvirt and a NATS server, no store, and no\nport that anybody connects to. docs/agent.md tells how to set it up as a service.',
+      'Reads the hypervisor of this machine and answers monitors over the bus, which it also tells at once\nwhat changed; a monitor reaches it as agent:NAME. It needs the read-only socket of libvirt and a NATS\nserver, no store, and no port that anybody connects to. docs/agent.md tells how to make it a service.',
     )
     .option('--config <file>', 'the configuration (or VEDETTE_CONFIG)')
-    .option('--host <name>', 'the name this host is served by; default: this machine’s')
-    .option('--bus <url>', 'the NATS server, or several with commas between')
-    .option('--source <url>', 'how the hypervisor is read')
     .action((options: AgentOptions) => agent(context, options));
-  return examples(command, [
+  return examples(withSettings(command, agentConfigSchema), [
     ['vedette agent --bus nats://10.0.0.5:4222', "serve this machine's VMs"],
     ['vedette agent --config /etc/vedette/agent.yaml', 'as a service does'],
   ]);
 }
 
-interface AgentOptions {
+interface AgentOptions extends Record<string, unknown> {
   readonly config?: string;
-  readonly host?: string;
-  readonly bus?: string;
-  readonly source?: string;
 }
 
 /** @throws ConfigError with every fault; the first error of the agent */
 async function agent(context: CommandContext, options: AgentOptions): Promise<void> {
   const { env, cwd, clock, hooks, stderr } = context;
-  const [{ agentConfigSchema, createAgentProcess }, { createLogger }] = await Promise.all([
+  const [{ createAgentProcess }, { createLogger }] = await Promise.all([
     import('@vedette/agent'),
     import('@vedette/telemetry'),
   ]);
@@ -46,7 +42,7 @@ async function agent(context: CommandContext, options: AgentOptions): Promise<vo
   const { config, origins } = loadConfig({
     schema: agentConfigSchema,
     ...(text === undefined || file === undefined ? {} : { file: { ...text, path: file } }),
-    flags: { host: options.host, 'bus-url': options.bus, 'source-url': options.source },
+    flags: settingFlags(options, agentConfigSchema),
     ...{ env, reservedVariables },
   });
   const where = { cwd, ...(file === undefined ? {} : { file }) };

@@ -1,22 +1,31 @@
 import { describeSettings, type FlagValue, type Setting } from '@vedette/runtime/config';
 import { type Command, Option } from 'commander';
+import type Type from 'typebox';
 import { configSchema } from '../config/schema.ts';
 
 /** Flags people type often, by the name of their setting. */
-const shortNames: Readonly<Record<string, string>> = { 'store-path': 'store', 'api-socket': 'socket' };
+const shortNames: Readonly<Record<string, string>> = {
+  'store-path': 'store',
+  'api-socket': 'socket',
+  'bus-url': 'bus',
+  'source-url': 'source',
+};
 
 /** What stands in the brackets of a flag, which also says to the completion what a value is. */
 const valueNames: Readonly<Record<string, string>> = { 'store-path': 'file', 'api-socket': 'file' };
 
-/** Adds a flag for every setting that one can set, under a heading of their own in the help. */
-export function withSettings(command: Command): Command {
-  for (const setting of describeSettings(configSchema)) command.addOption(settingOption(setting));
+/** Adds a flag for every setting of a configuration that one can set, under a heading of their own in the help. */
+export function withSettings(command: Command, schema: Type.TObject = configSchema): Command {
+  for (const setting of describeSettings(schema)) command.addOption(settingOption(setting));
   return command;
 }
 
 /** The settings among the options of a command, for the loader of the configuration. */
-export function settingFlags(options: Readonly<Record<string, unknown>>): Record<string, FlagValue | undefined> {
-  const flags = describeSettings(configSchema).map(({ flag }) => [flag, options[attributeOf(flag)]] as const);
+export function settingFlags(
+  options: Readonly<Record<string, unknown>>,
+  schema: Type.TObject = configSchema,
+): Record<string, FlagValue | undefined> {
+  const flags = describeSettings(schema).map(({ flag }) => [flag, options[attributeOf(flag)]] as const);
   return Object.fromEntries(flags) as Record<string, FlagValue | undefined>;
 }
 
