@@ -58,19 +58,20 @@ function metricsPage(): string {
 }
 
 function configurationPage(): string {
-  const rows = describeSettings(configSchema).map(({ key, variable, flag, default: preset, description, allowed }) =>
-    row([
-      `\`${key}\``,
-      preset === undefined ? '' : `\`${typeof preset === 'string' ? preset : JSON.stringify(preset)}\``,
-      `${sentence(description ?? '')}. Allowed: ${allowed}.`,
-      [variable, flag === undefined ? undefined : `--${flag}`]
-        .filter((one) => one !== undefined)
-        .map((one) => `\`${one}\``)
-        .join(' '),
-    ]),
+  const rows = describeSettings(configSchema).map(
+    ({ key, variable, flag, secret, default: preset, description, allowed }) =>
+      row([
+        `\`${key}\``,
+        preset === undefined ? '' : `\`${typeof preset === 'string' ? preset : JSON.stringify(preset)}\``,
+        `${sentence(description ?? '')}. Allowed: ${allowed}.`,
+        [variable, secret ? undefined : `--${flag}`]
+          .filter((one) => one !== undefined)
+          .map((one) => `\`${one}\``)
+          .join(' '),
+      ]),
   );
   return page('Configuration', [
-    `One YAML file, given by \`--config\`. Each key can also be set by an environment variable, and some by a flag: flag before environment before file before default. Durations and sizes carry their unit (\`500ms\`, \`3s\`, \`5m\`; \`256KiB\`). \`\${NAME}\` and \`\${NAME:-default}\` in the file stand for environment variables. \`vedette validate FILE\` checks a file and names every fault with its line; the JSON Schema for editors is [generated/config.schema.json](generated/config.schema.json).`,
+    `One YAML file, given by \`--config\`. Each key can also be set by an environment variable, and all but secrets by a flag: flag before environment before file before default. Durations and sizes carry their unit (\`500ms\`, \`3s\`, \`5m\`; \`256KiB\`). \`\${NAME}\` and \`\${NAME:-default}\` in the file stand for environment variables. \`vedette validate FILE\` checks a file and names every fault with its line; the JSON Schema for editors is [generated/config.schema.json](generated/config.schema.json).`,
     table(['Key', 'Default', 'Meaning', 'Variable, flag'], rows),
   ]);
 }

@@ -16,6 +16,8 @@ export interface Setting {
   readonly list: boolean;
   /** Whether the flag may stand without a value, meaning true. */
   readonly boolean: boolean;
+  /** Not for a command line, which every user of the machine can read; the variable is for whom a file will not do. */
+  readonly secret: boolean;
   readonly description: string | undefined;
   /** As it would be written in the file; undefined when there is none. */
   readonly default: unknown;
@@ -62,6 +64,7 @@ function settingOf(plan: Plan, path: readonly string[]): Setting {
     flag: flagName(path),
     list: plan.kind === 'list',
     boolean: plan.kind === 'value' && plan.type === 'boolean',
+    secret: plan.kind === 'value' && plan.secret,
     description: plan.description,
     default: plan.fallback,
     allowed: allowed(plan),

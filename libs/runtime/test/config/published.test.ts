@@ -102,6 +102,7 @@ describe('describeSettings', () => {
       flag: 'monitor-poll-interval',
       list: false,
       boolean: false,
+      secret: false,
       description: 'time between two polls',
       default: '3s',
       allowed: 'a duration such as 3s or 500ms (units ms, s, m, h, d) from 100ms to 1h',
@@ -117,5 +118,6 @@ describe('describeSettings', () => {
       'log.redact',
     ]);
     expect(settings.filter(({ boolean }) => boolean).map(({ key }) => key)).toEqual(['log.sync']);
+    expect(settings.filter(({ secret }) => secret).map(({ key }) => key)).toContain('bus.token');
   });
 });

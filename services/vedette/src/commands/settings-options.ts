@@ -16,7 +16,7 @@ const valueNames: Readonly<Record<string, string>> = { 'store-path': 'file', 'ap
 
 /** Adds a flag for every setting of a configuration that one can set, under a heading of their own in the help. */
 export function withSettings(command: Command, schema: Type.TObject = configSchema): Command {
-  for (const setting of describeSettings(schema)) command.addOption(settingOption(setting));
+  for (const setting of flagsOf(schema)) command.addOption(settingOption(setting));
   return command;
 }
 
@@ -25,8 +25,12 @@ export function settingFlags(
   options: Readonly<Record<string, unknown>>,
   schema: Type.TObject = configSchema,
 ): Record<string, FlagValue | undefined> {
-  const flags = describeSettings(schema).map(({ flag }) => [flag, options[attributeOf(flag)]] as const);
+  const flags = flagsOf(schema).map(({ flag }) => [flag, options[attributeOf(flag)]] as const);
   return Object.fromEntries(flags) as Record<string, FlagValue | undefined>;
+}
+
+function flagsOf(schema: Type.TObject): readonly Setting[] {
+  return describeSettings(schema).filter(({ secret }) => !secret);
 }
 
 function settingOption({ flag, description = '', default: standard, boolean, allowed }: Setting): Option {
