@@ -193,12 +193,15 @@ function legsOf(timeline: Timeline, { way, landing, concerns }: Reading): Leg[] 
     const passed = heldAgain && deed.name !== 'reset' ? [...states, `rebooting${on}`] : states;
     const provedMs = provedAgainMs(deeds, index, timeline.patience);
     return [
-      ...passed.map((state) =>
-        leg(timeline, { deed, next, provedMs, state, must: deed.name === 'reset' && !deed.refused }),
-      ),
+      ...passed.map((state) => leg(timeline, { deed, next, provedMs, state, must: isMustOnTheWay(deed, state) })),
       leg(timeline, { deed, next, provedMs, state: landing(deed), must: true }),
     ];
   });
+}
+
+/** A reset is held for long enough to be told. */
+function isMustOnTheWay(deed: Deed, state: string): boolean {
+  return deed.name === 'reset' && !deed.refused && state.startsWith('rebooting');
 }
 
 /** Until when a QEMU that hung before may not have answered again. */
