@@ -54,7 +54,14 @@ async function setup(readOnly: boolean): Promise<FetcherUnderTest> {
     },
     stick: async () => {
       await libvirt.daemon.signal('SIGSTOP');
-      return () => libvirt.daemon.signal('SIGCONT');
+      return async () => {
+        await libvirt.daemon.signal('SIGCONT');
+        // Once in some hundred runs libvirtd 9.0 ended when it went on and found that its client had left.
+        await eventually(async () => {
+          if (!(await libvirt.daemon.isRunning())) await libvirt.daemon.start();
+          await libvirt.virsh('version');
+        });
+      };
     },
     refuse: async () => {
       await libvirt.daemon.stop('SIGKILL');

@@ -74,12 +74,17 @@ it('S3: a guest that shuts down keeps its addresses until it is down; then it ha
   const seen = new Set<string>();
   await eventually(
     async () => {
-      const state = await stateOf(fetcher, 'linux');
+      const before = await stateOf(fetcher, 'linux');
       const addresses = (await fetcher.guestDetails([guest.uuid], LONG)).get(guest.uuid)?.content?.addresses ?? [];
-      seen.add(`${state === 'stopped' ? 'down' : 'up'}, ${addresses.length === 0 ? 'none' : 'some'}`);
-      expect(state).toBe('stopped');
+      const state = await stateOf(fetcher, 'linux');
+      // Else it went down between the two questions.
+      if (state === before)
+        seen.add(`${state === 'stopped' ? 'down' : 'up'}, ${addresses.length === 0 ? 'none' : 'some'}`);
+      expect([before, state]).toEqual(['stopped', 'stopped']);
     },
     { timeoutMs: 60_000, intervalMs: 50 },
   );
-  expect([...seen].sort()).toEqual(['down, none', 'up, some']);
+  expect(seen).toContain('down, none');
+  // A slow machine may not have looked before it was down.
+  expect(['down, none', 'up, some']).toEqual(expect.arrayContaining([...seen]));
 });

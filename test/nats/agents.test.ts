@@ -1,0 +1,3 @@
+import { agentsEndToEnd } from './agents-suite.ts';
+
+await agentsEndToEnd(30);
