@@ -294,6 +294,7 @@ class Court {
         const sinceMs = left?.beganMs ?? (returned ? Number.NEGATIVE_INFINITY : deed.beganMs);
         if (this.#mustBeAnew(vm, sinceMs, deed, left)) least++;
         else this.#allow('same_guest');
+        if (returned) left = undefined;
       }
       if (isGone && fleetState(before) !== 'gone') left = deed;
       before = deed.after;

@@ -4,7 +4,7 @@ import { isProviderObserver } from './identifiers.ts';
 import type { Address, AddressesValue, RegisterName } from './registers.ts';
 import type { ObserverView, Resolution } from './resolve.ts';
 import type { Sighting } from './sightings.ts';
-import { isActive, stateClass, type VMState } from './states.ts';
+import { hasArrived, isActive, stateClass, type VMState } from './states.ts';
 import { compareVersions } from './versions.ts';
 
 /**
@@ -131,9 +131,15 @@ function detailReason(from: VMTruth, to: VMTruth): VMChangeReason {
   return from.name === to.name ? 'state' : 'config';
 }
 
-function stateReason(before: VMState, from: VMTruth, to: VMTruth): VMChangeReason {
+/** It runs elsewhere than it did: on its arrival, not while it is still coming, nor when that came to nothing. */
+function hasMigrated(before: VMState, from: VMTruth, to: VMTruth): boolean {
+  if (!isActive(to.state) || !hasArrived(to.state)) return false;
   const moved = from.host !== undefined && to.host !== undefined && from.host !== to.host;
-  if (moved && isActive(before) && isActive(to.state)) return 'migrated';
+  return moved === hasArrived(before);
+}
+
+function stateReason(before: VMState, from: VMTruth, to: VMTruth): VMChangeReason {
+  if (isActive(before) && hasMigrated(before, from, to)) return 'migrated';
   if (isActive(before) === isActive(to.state)) return 'state';
   if (isActive(to.state)) return 'started';
   return to.state === 'failed' ? 'failed' : 'stopped';
