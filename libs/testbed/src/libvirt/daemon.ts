@@ -16,6 +16,9 @@ echo $! >/run/libvirtd.pid
 while [ "$(cat /proc/$!/comm 2>/dev/null)" = bash ] || [ "$(cat /proc/$!/comm 2>/dev/null)" = setsid ]; do sleep 0.02; done
 `;
 
+/** Looks in a row, each a call of virsh long, that did not find it running: then it has ended. */
+const missesMax = 5;
+
 /** The libvirtd of one private libvirt. Its guests are not its children: they survive its end and its restart. */
 export class Daemon {
   readonly #namespaces: Namespaces;
@@ -50,8 +53,11 @@ export class Daemon {
       }
       const ended = new AbortController();
       const abort = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+      let misses = 0;
       const check = async (): Promise<void> => {
-        if (!(await this.isRunning())) ended.abort(new Error('libvirtd ended'));
+        // While libvirtd writes its pid file anew the file is empty for a moment.
+        misses = (await this.isRunning()) ? 0 : misses + 1;
+        if (misses > missesMax) ended.abort(new Error('libvirtd ended'));
         await this.#answers();
       };
       await eventually(check, { timeoutMs, intervalMs: 50, signal: abort });
