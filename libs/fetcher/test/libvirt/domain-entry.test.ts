@@ -133,6 +133,15 @@ describe('states that no reading tells', () => {
     expect(stateOf()).toBe('running');
   });
 
+  it('M1: nor arriving starting, where it was read before QEMU was ready', () => {
+    entry.read(3, 11);
+    entry.moves('incoming');
+    entry.moves(undefined);
+    expect(stateOf()).toBe('migrating_in');
+    entry.read(1, 2);
+    expect(stateOf()).toBe('running');
+  });
+
   it('M2: a move that is cancelled leaves it running', () => {
     entry.moves('outgoing');
     entry.read(...pausedByMove);

@@ -13,7 +13,9 @@ const askTimeoutMs = 10_000;
  * X1. Read at first sight, when the domain starts, stops or is renamed, and after events that may have changed it:
  *     defined, devices added or removed, a new connection. Nothing tells of a NIC whose link is set, nor of what was
  *     changed while events were lost: for these it is read once an interval, spread over all domains.
- * X2. One that cannot be read stays as it is known, and is asked for again at the next listing.
+ * X2. One read while the domain is starting up is provisional, and read again at the next listing: libvirt still gives
+ *     out displays, and puts the processor of a transient domain in other words.
+ * X3. One that cannot be read stays as it is known, and is asked for again at the next listing.
  */
 export class DefinitionReader {
   readonly #context: DriverContext;
@@ -43,6 +45,7 @@ export class DefinitionReader {
   async #read(entry: DomainEntry): Promise<void> {
     const { clock, session, signal } = this.#context;
     entry.readingDefinition = true;
+    const wasStartingUp = entry.isStartingUp;
     // From now on: an event that comes while it is read makes it stale again.
     entry.definitionDueMs = clock.now() + this.#intervalMs * 0.8 + phaseOf(entry.domain.uuid, this.#intervalMs * 0.4);
     try {
@@ -54,8 +57,9 @@ export class DefinitionReader {
       ]);
       entry.define(readDefinition(live, inactive));
       entry.conditions.set('nic', entry.isActive && hasLinkDown(live));
+      if (wasStartingUp || entry.isStartingUp) entry.definitionDueMs = 0; // X2
     } catch {
-      entry.definitionDueMs = 0; // X2
+      entry.definitionDueMs = 0; // X3
     } finally {
       entry.readingDefinition = false;
     }

@@ -126,6 +126,10 @@ export class DomainEntry {
     return this.state === domainStates.shutdown || this.#isPaused(reasons.pausedShuttingDown);
   }
 
+  get isStartingUp(): boolean {
+    return this.#isPaused(reasons.pausedStartingUp);
+  }
+
   /** Read as down, and not because it left for another host. */
   get isDownHere(): boolean {
     return this.state === domainStates.shutoff && this.reason !== reasons.shutoffMigrated;
@@ -238,7 +242,8 @@ export class DomainEntry {
     this.#explained = true;
     this.#idleAnswers = job === undefined ? this.#idleAnswers + 1 : 0;
     if (this.#isPausedInPlace) this.restoring = false;
-    if (job === undefined && this.isPausedByMove && (this.job === 'incoming' || this.#arriving)) return;
+    const isComing = (this.isPausedByMove || this.isStartingUp) && (this.job === 'incoming' || this.#arriving);
+    if (job === undefined && isComing) return;
     const isOver = job === 'incoming' && this.#hasLanded();
     this.job = this.isActive && !isOver ? job : undefined;
     if (job !== 'incoming' || isOver) this.#arriving = false;
@@ -373,7 +378,7 @@ export class DomainEntry {
   /** Only its job tells what its state means, and that is not known; one answer that it has none is not enough. */
   #needsJob(): boolean {
     if (this.#idleAnswers === 1 && this.#isPaused(reasons.pausedMigration)) return true;
-    return (this.#tellsMove() || this.#isPaused(reasons.pausedStartingUp)) && !this.#explained;
+    return (this.#tellsMove() || this.isStartingUp) && !this.#explained;
   }
 
   #isAfterMove(): boolean {
