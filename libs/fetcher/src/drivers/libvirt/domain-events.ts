@@ -155,6 +155,8 @@ export class DomainEvents implements EventHandler {
     entry.rebootingUntilMs = this.#context.clock.now() + rebootHoldMs;
     entry.conditions.beginAnew();
     this.#context.tell(entry);
+    // No event tells that a move was given up; while it counts as leaving, nobody would see it reboot.
+    if (entry.job !== undefined) void this.#moving(entry);
     if (entry.rebootWatched) return; // of the three events of one reboot the first one's watch is enough
     entry.rebootWatched = true;
     this.#parts.after(rebootHoldMs, { type: 'hold-over', vm: entry.domain.uuid });

@@ -60,6 +60,7 @@ export class Listings {
   readonly #processes: ProcessFacts | undefined;
   readonly #failedArrivals = new FailedArrivals();
   #readingCpu = false;
+  #listedOnce = false;
 
   constructor(context: DriverContext, options: ListingOptions) {
     const { agentIntervalMs = 15_000, definitionIntervalMs = 1_800_000, monitorProbe = {}, local = false } = options;
@@ -93,7 +94,10 @@ export class Listings {
   async list(connection: LibvirtConnection, call: Call): Promise<Listed> {
     const askedMs = this.#context.clock.now();
     const stats = await connection.domainStats({ ...call, groups: ['state'] });
-    return this.table.take(stats, askedMs, this.#context.clock.now());
+    const listed = this.table.take(stats, askedMs, this.#context.clock.now());
+    if (!this.#listedOnce) for (const entry of listed.present) this.#failedArrivals.wasThere(entry);
+    this.#listedOnce = true;
+    return listed;
   }
 
   /** Adds what can be had soon to what is listed, and begins what is due besides. */
