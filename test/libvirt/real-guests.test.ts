@@ -50,7 +50,7 @@ describe('a real libvirtd with emulated guests', { timeout: guestTimeoutMs }, ()
     };
     await does(() => libvirt.virsh('suspend', 'bios1'), ['paused']);
     await does(() => libvirt.virsh('resume', 'bios1'), ['running']);
-    await does(() => libvirt.virsh('managedsave', 'bios1'), ['saving', 'suspended']);
+    await does(() => libvirt.virsh('managedsave', 'bios1'), ['suspended'], 'saving');
     await does(() => libvirt.virsh('start', 'bios1'), ['restoring', 'running']);
     await does(() => libvirt.virsh('destroy', 'bios1'), ['stopped'], 'stopping');
     await does(() => libvirt.virsh('start', 'bios1'), ['running'], 'starting');

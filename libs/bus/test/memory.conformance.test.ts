@@ -16,7 +16,7 @@ const capabilities: BusCapabilities = {
 
 const limits = {
   maxPayloadBytes: 64 * 1024,
-  ackWaitMs: 300,
+  ackWaitMs: 1_000,
   maxDeliveries: 4,
   maxGroupMessages: 200,
   maxVolatileMessages: 50,

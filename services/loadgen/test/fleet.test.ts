@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fleetWorkload } from '../src/fleet/fleet.ts';
-import { expectAllTold, type FleetResults, needsNats, smallFleet, smoke } from './smoke.ts';
+import { expectAllTold, type FleetResults, smallFleet, smoke } from './smoke.ts';
 
 describe('fleet', () => {
   it('tells every change of a fleet over the memory bus, and nothing else', async () => {
@@ -8,18 +8,4 @@ describe('fleet', () => {
     expect(failures).toEqual([]);
     expectAllTold(report.results as FleetResults);
   }, 60_000);
-
-  it('does so by agents on a real NATS, each part in a process of its own, with bytes and shares', async (ctx) => {
-    await needsNats(ctx);
-    const { report, failures } = await smoke(fleetWorkload, ...smallFleet);
-    expect(failures).toEqual([]);
-    const results = report.results as FleetResults;
-    expectAllTold(results);
-    const { processes } = results.run.cost;
-    expect(processes.map(({ name }) => name)).toEqual(['broker', 'updater', 'watcher', 'agents', 'monitor']);
-    for (const { cpuMs } of processes) expect(cpuMs).toBeGreaterThan(0);
-    expect(results.run.agentConnections).toBe(8);
-    expect(results.bytesPerVmMinute).toBeGreaterThan(0);
-    expect(report.verdicts.map(({ figure }) => figure)).toContain('P4');
-  }, 120_000);
 });

@@ -55,7 +55,7 @@ test('bash completes with the script it is given', async () => {
   const path = `PATH=${home.path}:$PATH`;
   await using bash = new Program(['-c', [path, ...script].join('\n')], home.path, ['bash']);
   expect(await bash.ended).toEqual({ code: 0, out: 'paused\npaused_error\nvalidate\n', err: '' });
-});
+}, 60_000);
 
 describe('up', () => {
   test('says what it watches and what to type next; questions find it; a signal ends it well', async () => {
