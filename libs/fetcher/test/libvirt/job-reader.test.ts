@@ -188,6 +188,7 @@ describe('a refusal counts only with a state read after it, of the same run', ()
     ['that it was saved', saved, 'suspended'],
     ['that it has arrived', arrived, 'running'],
   ] as const)('not %s', async (_what, after, expected) => {
+    expect(shown(await list(booted))).toBe('running');
     const entry = await list(pausedByMove);
     const asked = jobs.readMoving([entry]);
     await settled();
@@ -195,6 +196,18 @@ describe('a refusal counts only with a state read after it, of the same run', ()
     await answer('in');
     await asked;
     expect([shown(entry), entry.job]).toEqual([expected, undefined]);
+  });
+
+  it('M2: what was never told, and is off with a fault when it was about to arrive, is kept back', async () => {
+    const entry = await list(pausedByMove);
+    const asked = jobs.readMoving([entry]);
+    await settled();
+    state = crashed;
+    await answer('in');
+    await asked;
+    expect(shown(entry)).toBe('withheld');
+    await clock.advance(2_000);
+    expect(shown(entry), 'it stays').toBe('failed');
   });
 
   it('not of a domain that is gone', async () => {
@@ -221,6 +234,7 @@ describe('a refusal counts only with a state read after it, of the same run', ()
     '%j: “not running” is no refusal: destroyed or saved, it is never arriving',
     async (...raw) => {
       const entry = await list(raw);
+      expect(shown(entry)).not.toBe('withheld');
       entry.moves('outgoing');
       const asked = jobs.readMoving([entry]);
       await settled();
