@@ -116,12 +116,16 @@ export function changeReason(from: VMTruth | undefined, to: VMTruth): VMChangeRe
   if (to.conflict.length > 0 && from.conflict.length === 0) return 'split_brain';
   if (to.state === 'unknown' && from.state !== 'unknown') return 'unknown';
   if (from.state === 'unknown' && to.state !== 'unknown') {
-    return from.lastState !== undefined && stateClass(from.lastState) === stateClass(to.state) && from.host === to.host
-      ? 'recovered'
-      : stateReason(from.lastState ?? 'unknown', from, to);
+    return isAsBefore(from.lastState, from, to) ? 'recovered' : stateReason(from.lastState ?? 'unknown', from, to);
   }
   if (from.state !== to.state || from.host !== to.host) return stateReason(from.state, from, to);
   return detailReason(from, to);
+}
+
+/** As it was when it went out of sight; one that was still coming then and has arrived since is not. */
+function isAsBefore(before: VMState | undefined, from: VMTruth, to: VMTruth): boolean {
+  if (before === undefined || from.host !== to.host) return false;
+  return stateClass(before) === stateClass(to.state) && hasArrived(before) === hasArrived(to.state);
 }
 
 /** Of truths that agree about state and host. */
@@ -133,7 +137,7 @@ function detailReason(from: VMTruth, to: VMTruth): VMChangeReason {
 
 /** It runs elsewhere than it did: on its arrival, not while it is still coming, nor when that came to nothing. */
 function hasMigrated(before: VMState, from: VMTruth, to: VMTruth): boolean {
-  if (!isActive(to.state) || !hasArrived(to.state)) return false;
+  if (!hasArrived(to.state)) return false;
   const moved = from.host !== undefined && to.host !== undefined && from.host !== to.host;
   return moved === hasArrived(before);
 }

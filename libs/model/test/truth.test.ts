@@ -157,6 +157,8 @@ describe('the word for a change', () => {
     ['migrated', known({ state: 'migrating_out' }), known({ host: 'h2' })],
     ['migrated', unknown({ lastState: 'migrating_out' }), known({ host: 'h2' })],
     ['migrated', known({ state: 'migrating_in' }), known()],
+    ['migrated', unknown({ lastState: 'migrating_in' }), known()],
+    ['recovered', unknown({ lastState: 'migrating_in' }), known({ state: 'migrating_in' })],
     ['state', known(), known({ state: 'migrating_in', host: 'h2' })],
     ['state', known({ state: 'migrating_in' }), known({ host: 'h2' })],
     ['started', known({ state: 'stopped' }), known({ state: 'starting' })],
